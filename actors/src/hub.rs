@@ -1,0 +1,444 @@
+//! The `ScreenHub`: topics, their last frames, and who follows them.
+//!
+//! Each topic has one log of frames, encoded once. A subscriber is a [`Cursor`] on that log, not a
+//! queue: a slow one costs nothing but its place, and when its place has fallen out of the log it
+//! gets a snapshot. **Invariant:** what a cursor hands out has no gap: the next sequence number, or
+//! a snapshot.
+//!
+//! A topic may have a merge window: frames are shown at once after a pause and when urgent,
+//! otherwise gathered for up to the window, so that a busy hall costs each screen ten writes a
+//! second and not fifty.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context as TaskContext, Waker};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use bytes::Bytes;
+use dashboards::frame::text_frame;
+use tracing::debug;
+
+/// Frames kept of a topic whose deltas are steps.
+const STEPS_KEPT: usize = 1024;
+
+/// Frames kept of a topic whose every frame is the whole view: enough for one merge window.
+const VIEWS_KEPT: usize = 16;
+
+/// A snapshot this many steps old is not handed out any more.
+const SNAPSHOT_AGE_MAX: u64 = 64;
+
+/// Messages that may wait for the hub. When it is full a frame is dropped, which the log notices
+/// by its sequence number and mends by a snapshot.
+const MAILBOX: usize = 8192;
+
+/// How a topic behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Deltas are steps; a snapshot comes from the topic's owner.
+    Steps { merge: Duration },
+    /// Every frame is the whole view, so the last one is the snapshot.
+    Whole { merge: Duration },
+}
+
+impl Shape {
+    const fn kept(self) -> usize {
+        match self {
+            Self::Steps { .. } => STEPS_KEPT,
+            Self::Whole { .. } => VIEWS_KEPT,
+        }
+    }
+
+    const fn merge(self) -> Duration {
+        match self {
+            Self::Steps { merge } | Self::Whole { merge } => merge,
+        }
+    }
+}
+
+/// One topic's log, shared by the hub and all its subscribers.
+pub struct Topic {
+    name: String,
+    shape: Shape,
+    log: Mutex<Log>,
+}
+
+#[derive(Default)]
+struct Log {
+    /// The newest frame's number, shown or not.
+    head: u64,
+    /// Frames up to this number may be handed out.
+    shown: u64,
+    /// `steps.len()` newest frames; the last is `head`.
+    steps: VecDeque<Bytes>,
+    snapshot: Option<(u64, Bytes)>,
+    snapshot_wanted: bool,
+    followers: Vec<Option<Waker>>,
+    free: Vec<usize>,
+}
+
+impl Log {
+    fn tail(&self) -> u64 {
+        self.head + 1 - self.steps.len() as u64
+    }
+
+    fn wake_all(&self) {
+        for waker in self.followers.iter().flatten() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// A subscriber's place in a topic.
+pub struct Cursor {
+    topic: Arc<Topic>,
+    seat: usize,
+    place: Place,
+}
+
+enum Place {
+    NeedsSnapshot,
+    /// The next frame to hand out.
+    At(u64),
+}
+
+impl Topic {
+    fn new(name: String, shape: Shape) -> Self {
+        Self {
+            name,
+            shape,
+            log: Mutex::default(),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new subscriber; it goes on after `since` if the log still has what followed.
+    pub fn follow(self: &Arc<Self>, since: Option<u64>) -> Cursor {
+        let mut log = self.log();
+        let seat = log.free.pop().unwrap_or_else(|| {
+            log.followers.push(None);
+            log.followers.len() - 1
+        });
+        let known = since.filter(|seq| *seq + 1 >= log.tail() && *seq <= log.shown && *seq > 0);
+        drop(log);
+        Cursor {
+            topic: Arc::clone(self),
+            seat,
+            place: known.map_or(Place::NeedsSnapshot, |seq| Place::At(seq + 1)),
+        }
+    }
+
+    /// How many follow the topic.
+    pub fn followers(&self) -> usize {
+        let log = self.log();
+        log.followers.len() - log.free.len()
+    }
+}
+
+/// What a cursor found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Frames were handed out, or there is nothing new; the waker is kept.
+    UpToDate,
+    /// The owner must be asked for a snapshot; the waker is kept.
+    SnapshotWanted,
+}
+
+impl Cursor {
+    pub fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// Hands out every frame that is due, and keeps the waker for the next.
+    pub fn poll(&mut self, task: &TaskContext<'_>, out: &mut Vec<Bytes>) -> Found {
+        let mut log = self.topic.log();
+        match &mut log.followers[self.seat] {
+            Some(waker) => waker.clone_from(task.waker()),
+            none => *none = Some(task.waker().clone()),
+        }
+        if let Place::At(next) = self.place
+            && next < log.tail()
+        {
+            self.place = Place::NeedsSnapshot;
+        }
+        if matches!(self.place, Place::NeedsSnapshot) {
+            let fresh = log.snapshot.as_ref().filter(|(seq, _)| {
+                *seq + 1 >= log.tail() && log.head.saturating_sub(*seq) <= SNAPSHOT_AGE_MAX
+            });
+            let Some((seq, frame)) = fresh else {
+                let first = !log.snapshot_wanted;
+                log.snapshot_wanted = true;
+                return if first {
+                    Found::SnapshotWanted
+                } else {
+                    Found::UpToDate
+                };
+            };
+            out.push(frame.clone());
+            self.place = Place::At(seq + 1);
+        }
+        if let Place::At(next) = self.place {
+            let from = (next - log.tail()) as usize;
+            let count = (log.shown + 1).saturating_sub(next) as usize;
+            out.extend(log.steps.iter().skip(from).take(count).cloned());
+            self.place = Place::At(next + count as u64);
+        }
+        Found::UpToDate
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        let mut log = self.topic.log();
+        log.followers[self.seat] = None;
+        log.free.push(self.seat);
+    }
+}
+
+/// Asks a topic's owner to publish a snapshot.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct TakeSnapshot;
+
+/// Makes a topic known. Doing it again replaces its owner.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct OpenTopic {
+    pub name: String,
+    pub shape: Shape,
+    /// Who makes snapshots, for topics of steps.
+    pub owner: Option<Recipient<TakeSnapshot>>,
+}
+
+/// Forgets a topic.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CloseTopic(pub String);
+
+/// Frames of one topic, oldest first: sequence number and JSON text.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Publish {
+    pub topic: String,
+    pub frames: Vec<(u64, String)>,
+    /// Do not wait for the merge window.
+    pub urgent: bool,
+}
+
+/// A snapshot: for topics of steps from the owner, for whole topics beside every frame.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PublishSnapshot {
+    pub topic: String,
+    pub seq: u64,
+    pub frame: String,
+}
+
+/// Finds a topic to follow.
+#[derive(Message)]
+#[rtype(result = "Option<Arc<Topic>>")]
+pub struct Find(pub String);
+
+/// A subscriber found no usable snapshot.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct WantSnapshot(pub String);
+
+/// Counts for the health page.
+#[derive(Message)]
+#[rtype(result = "HubFigures")]
+pub struct Observe;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct HubFigures {
+    pub topics: usize,
+    pub followers: usize,
+    pub frames: u64,
+}
+
+struct Entry {
+    topic: Arc<Topic>,
+    owner: Option<Recipient<TakeSnapshot>>,
+    last_shown: Instant,
+    flush_planned: bool,
+}
+
+/// The hub of one node.
+#[derive(Default)]
+pub struct ScreenHub {
+    topics: BTreeMap<String, Entry>,
+    frames: u64,
+}
+
+impl Actor for ScreenHub {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Supervised for ScreenHub {}
+
+impl Handler<OpenTopic> for ScreenHub {
+    type Result = ();
+
+    fn handle(&mut self, message: OpenTopic, _: &mut Self::Context) {
+        let OpenTopic { name, shape, owner } = message;
+        match self.topics.get_mut(&name) {
+            Some(entry) => {
+                entry.owner = owner;
+                entry.topic.log().snapshot_wanted = false;
+                entry.topic.log().wake_all();
+            }
+            None => {
+                let entry = Entry {
+                    topic: Arc::new(Topic::new(name.clone(), shape)),
+                    owner,
+                    last_shown: Instant::now(),
+                    flush_planned: false,
+                };
+                self.topics.insert(name, entry);
+            }
+        }
+    }
+}
+
+impl Handler<CloseTopic> for ScreenHub {
+    type Result = ();
+
+    fn handle(&mut self, CloseTopic(name): CloseTopic, _: &mut Self::Context) {
+        self.topics.remove(&name);
+    }
+}
+
+impl Handler<Find> for ScreenHub {
+    type Result = Option<Arc<Topic>>;
+
+    fn handle(&mut self, Find(name): Find, _: &mut Self::Context) -> Self::Result {
+        self.topics.get(&name).map(|entry| Arc::clone(&entry.topic))
+    }
+}
+
+impl Handler<Publish> for ScreenHub {
+    type Result = ();
+
+    fn handle(&mut self, message: Publish, ctx: &mut Self::Context) {
+        let Some(entry) = self.topics.get_mut(&message.topic) else {
+            return;
+        };
+        self.frames += message.frames.len() as u64;
+        append(
+            &mut entry.topic.log(),
+            message.frames,
+            entry.topic.shape.kept(),
+        );
+        let merge = entry.topic.shape.merge();
+        let since_last = entry.last_shown.elapsed();
+        if message.urgent || since_last >= merge {
+            show(entry);
+        } else if !entry.flush_planned {
+            entry.flush_planned = true;
+            let name = message.topic;
+            ctx.run_later(merge - since_last, move |hub, _| {
+                if let Some(entry) = hub
+                    .topics
+                    .get_mut(&name)
+                    .filter(|entry| entry.flush_planned)
+                {
+                    show(entry);
+                }
+            });
+        }
+    }
+}
+
+fn append(log: &mut Log, frames: Vec<(u64, String)>, kept: usize) {
+    for (seq, text) in frames {
+        if seq <= log.head {
+            continue; // seen already: the owner was rebuilt and repeats itself
+        }
+        if seq != log.head + 1 {
+            debug!(
+                head = log.head,
+                seq, "frames were lost; followers get a snapshot"
+            );
+            log.steps.clear();
+            log.snapshot = None;
+            log.snapshot_wanted = false;
+        }
+        log.head = seq;
+        log.steps.push_back(Bytes::from(text_frame(&text)));
+        if log.steps.len() > kept {
+            log.steps.pop_front();
+        }
+    }
+}
+
+fn show(entry: &mut Entry) {
+    entry.last_shown = Instant::now();
+    entry.flush_planned = false;
+    let mut log = entry.topic.log();
+    log.shown = log.head;
+    log.wake_all();
+}
+
+impl Handler<PublishSnapshot> for ScreenHub {
+    type Result = ();
+
+    fn handle(&mut self, message: PublishSnapshot, _: &mut Self::Context) {
+        let Some(entry) = self.topics.get_mut(&message.topic) else {
+            return;
+        };
+        let mut log = entry.topic.log();
+        if message.seq > log.head {
+            // The first sign of life of this topic, or the steps before it were lost.
+            log.steps.clear();
+            log.head = message.seq;
+            log.shown = message.seq;
+        }
+        log.snapshot = Some((message.seq, Bytes::from(text_frame(&message.frame))));
+        log.snapshot_wanted = false;
+        log.wake_all();
+    }
+}
+
+impl Handler<WantSnapshot> for ScreenHub {
+    type Result = ();
+
+    fn handle(&mut self, WantSnapshot(name): WantSnapshot, _: &mut Self::Context) {
+        let Some(entry) = self.topics.get(&name) else {
+            return;
+        };
+        let asked = entry
+            .owner
+            .as_ref()
+            .is_some_and(|owner| owner.try_send(TakeSnapshot).is_ok());
+        if !asked {
+            entry.topic.log().snapshot_wanted = false;
+        }
+    }
+}
+
+impl Handler<Observe> for ScreenHub {
+    type Result = MessageResult<Observe>;
+
+    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
+        MessageResult(HubFigures {
+            topics: self.topics.len(),
+            followers: self
+                .topics
+                .values()
+                .map(|entry| entry.topic.followers())
+                .sum(),
+            frames: self.frames,
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! Group commit: what many halls want to write goes to the database in one transaction.
+//!
+//! While one transaction is being made durable, the appends that arrive gather; the next one takes
+//! them all. So a lone command pays one write to the disk, and a hundred at once pay little more.
+//! The queue is bounded: a full one is answered with *overloaded*, never with a growing delay.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+use crate::ports::{Append, PortError, Rejected, Store};
+
+/// Appends taken into one transaction at most: large enough to share a disk write widely, small
+/// enough that one transaction stays in the low milliseconds.
+const BATCH_MAX: usize = 256;
+
+/// Appends that may wait for the next transaction. Every hall has at most one under way, so this
+/// is room for a city of halls.
+const WAITING_MAX: usize = 4096;
+
+/// Why an append was not journalled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    #[error(transparent)]
+    Port(#[from] PortError),
+    #[error("the journal has too much to write")]
+    Overloaded,
+}
+
+type Reply = oneshot::Sender<Result<(), AppendError>>;
+
+/// The way to the journal; cheap to clone.
+#[derive(Clone)]
+pub struct Journal {
+    queue: mpsc::Sender<(Append, Reply)>,
+    store: Arc<dyn Store>,
+}
+
+impl Journal {
+    /// Starts the committing task on the present runtime. It ends when the last clone is dropped.
+    pub fn start(store: Arc<dyn Store>) -> Self {
+        let (queue, waiting) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(commit_for_ever(Arc::clone(&store), waiting));
+        Self { queue, store }
+    }
+
+    /// What lies behind, for reading.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Returns when the append is durable, or when it is sure or unknown that it is not.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; after [`PortError::Unknown`] the caller must read the journal again.
+    pub async fn append(self, append: Append) -> Result<(), AppendError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .try_send((append, reply))
+            .map_err(|full| match full {
+                mpsc::error::TrySendError::Full(_) => AppendError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => stopped(),
+            })?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(PortError::Unknown("the journal stopped".to_owned()).into()))
+    }
+}
+
+fn stopped() -> AppendError {
+    PortError::Unavailable("the journal stopped".to_owned()).into()
+}
+
+async fn commit_for_ever(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<(Append, Reply)>) {
+    let mut gathered = Vec::with_capacity(BATCH_MAX);
+    while waiting.recv_many(&mut gathered, BATCH_MAX).await > 0 {
+        let (batch, replies): (Vec<Append>, Vec<Reply>) = gathered.drain(..).unzip();
+        match store.commit(&batch).await {
+            Ok(results) => {
+                if results.len() != replies.len() {
+                    error!(
+                        batch = replies.len(),
+                        results = results.len(),
+                        "store answered short"
+                    );
+                }
+                for (reply, result) in replies.into_iter().zip(results) {
+                    let _ = reply.send(result.map_err(Into::into));
+                }
+            }
+            Err(cause) => {
+                warn!(%cause, batch = replies.len(), "journal could not commit");
+                for reply in replies {
+                    let _ = reply.send(Err(cause.clone().into()));
+                }
+            }
+        }
+    }
+}

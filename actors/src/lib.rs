@@ -1,0 +1,37 @@
+//! The actors: thin shells that bring facts to the pure core and carry its decisions out.
+//!
+//! ```text
+//!              System
+//!    ┌───────────┼─────────────┬────────────┐
+//! Supervisor  ScreenHub    CityActor     Journal (task)
+//!    │ one per hall, by factory             ↑ group commit
+//! HallActor ────────────────────────────────┘
+//!    ├── WindowActor  one per window
+//!    └── QueueActor   one per service
+//! ```
+//!
+//! * [`hall`]: one hall, one command at a time; journals, then applies, then shows.
+//! * [`window`]: one window's clerk, heartbeat and day; asks its hall.
+//! * [`queue`]: the flow through one queue, and its wait estimates.
+//! * [`hub`]: topics, their last frames, and who follows them.
+//! * [`city`]: every hall's latest face.
+//! * [`journal`]: what many halls write, in one durable transaction.
+//! * [`supervisor`]: starts halls and starts them again.
+//! * [`demo`]: plays a recorded day through a hall's own commands.
+//! * [`ports`], [`memory`], [`clock`]: what is needed from the world, and what needs nothing.
+
+pub mod city;
+pub mod clock;
+pub mod demo;
+pub mod hall;
+pub mod hub;
+pub mod journal;
+pub mod memory;
+pub mod ports;
+mod publisher;
+pub mod queue;
+pub mod supervisor;
+pub mod system;
+pub mod window;
+
+pub use system::System;

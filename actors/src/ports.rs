@@ -1,0 +1,112 @@
+//! What the actors need from the world, as a page of verbs. No driver's type passes through here.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use rules::hall::Recorded;
+use rules::ids::HallId;
+use rules::ticket::Ticket;
+use rules::time::Timestamp;
+use thiserror::Error;
+
+/// An answer that takes its time.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
+
+/// What can go wrong behind a port.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PortError {
+    /// Nothing was written; trying again later may work.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// It may have been written or not; only the store knows.
+    #[error("the outcome of the write is not known: {0}")]
+    Unknown(String),
+    /// What was read cannot be true.
+    #[error("the store holds what cannot be: {0}")]
+    Corrupt(String),
+}
+
+/// A hall's place in the journal as this process holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Rises with each process that takes the hall; writes of an older epoch are fenced off.
+    pub epoch: i64,
+    /// Sequence number of the hall's last event, 0 before the first.
+    pub seq: u64,
+}
+
+/// A client's key for one command, and a fingerprint of what it asked, so that a repeat can be
+/// told from another command under the same key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    pub key: String,
+    pub fingerprint: String,
+}
+
+/// What one command of one hall adds to the journal.
+#[derive(Debug, Clone)]
+pub struct Append {
+    pub hall: HallId,
+    pub epoch: i64,
+    /// At least one; sequence numbers rise by one and follow the head's.
+    pub events: Vec<Recorded>,
+    /// The tickets touched, as they are after the events: the projection's rows.
+    pub tickets: Vec<Ticket>,
+    pub key: Option<IdempotencyKey>,
+}
+
+/// Why the store took nothing of one append, while others of the same batch may have passed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Rejected {
+    /// The head has another epoch or sequence number: this process no longer owns the hall.
+    #[error("another owner writes this hall")]
+    Fenced,
+    /// The key was used before, by the events `first_seq ..first_seq + count`.
+    #[error("the key was used before")]
+    Duplicate {
+        fingerprint: String,
+        first_seq: u64,
+        count: u64,
+    },
+}
+
+/// The journal's store: append-only events, snapshots, and the projections written with them.
+pub trait Store: Send + Sync {
+    /// Takes a hall for this process: raises its epoch, creating the head if there is none.
+    fn acquire<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Head>;
+
+    /// Commits a batch in one durable transaction: first the fenced step of each head, then the
+    /// events, keys and projections of those that passed. One result per append, in order.
+    fn commit<'a>(&'a self, batch: &'a [Append]) -> Answer<'a, Vec<Result<(), Rejected>>>;
+
+    /// All halls that have a head, in order of id.
+    fn halls(&self) -> Answer<'_, Vec<HallId>>;
+
+    /// Events after `seq`, oldest first, at most `limit`.
+    fn read_after<'a>(
+        &'a self,
+        hall: &'a HallId,
+        seq: u64,
+        limit: u32,
+    ) -> Answer<'a, Vec<Recorded>>;
+
+    /// The newest snapshot: its sequence number and its body (JSON of `rules::Hall`).
+    fn latest_snapshot<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Option<(u64, String)>>;
+
+    /// Keeps a snapshot and forgets older ones.
+    fn keep_snapshot<'a>(&'a self, hall: &'a HallId, seq: u64, body: String) -> Answer<'a, ()>;
+}
+
+/// A hall's clock. Most halls live by the machine's; a replayed day runs by its own.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+
+    /// How long the machine must sleep until the clock shows `at`.
+    fn until(&self, at: Timestamp) -> Duration;
+
+    /// Seconds of this clock per second of the machine.
+    fn rate(&self) -> f64 {
+        1.0
+    }
+}

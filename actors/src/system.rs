@@ -1,0 +1,49 @@
+//! Starts the tree of actors and says where they are.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use crate::city::CityActor;
+use crate::hub::ScreenHub;
+use crate::journal::Journal;
+use crate::ports::Store;
+use crate::supervisor::{Halls, Supervisor};
+
+/// The addresses of the tree.
+#[derive(Clone)]
+pub struct System {
+    pub halls: Arc<Halls>,
+    pub supervisor: Addr<Supervisor>,
+    pub hub: Addr<ScreenHub>,
+    pub city: Addr<CityActor>,
+    pub journal: Journal,
+}
+
+impl System {
+    /// Starts hub, city, journal and supervisor on the present thread, and as many further threads
+    /// for halls as asked. No hall is live yet.
+    pub fn start(store: Arc<dyn Store>, threads: usize) -> Self {
+        let hub = ScreenHub::default().start();
+        let city = CityActor::new(hub.clone()).start();
+        let journal = Journal::start(store);
+        let halls = Arc::<Halls>::default();
+        let arbiters = (0..threads.max(1))
+            .map(|_| Arbiter::new().handle())
+            .collect();
+        let supervisor = Supervisor::new(
+            journal.clone(),
+            hub.clone(),
+            city.clone(),
+            Arc::clone(&halls),
+            arbiters,
+        );
+        Self {
+            halls,
+            supervisor: supervisor.start(),
+            hub,
+            city,
+            journal,
+        }
+    }
+}

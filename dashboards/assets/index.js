@@ -1,0 +1,112 @@
+// Sign-in, then the directory: every hall with its live figures and the ways into it.
+import { connectLive } from "./lib/live.js";
+import { post, get } from "./lib/api.js";
+import { t, nameOf, number } from "./lib/i18n.js";
+import { $, h, fill } from "./lib/dom.js";
+import { byId } from "./lib/hall.js";
+import { session, signOut, langButton, liveLine, lastNews, passwordDialog, field, may, covers, whoText } from "./lib/desk.js";
+
+document.title = t("app.name");
+let who = null;
+let live = null;
+
+/** Only a path of this server: no other host, no scheme. */
+function nextPage() {
+  const next = new URLSearchParams(location.search).get("next") || "";
+  return /^\/[^/\\]/.test(next) ? next : null;
+}
+
+function signIn(words) {
+  const said = h("p.said", { role: "alert" }, words || "");
+  if (words) said.classList.add("bad");
+  const button = h("button.btn.go", { type: "submit" }, t("sign.in"));
+  const node = h("form", { novalidate: true },
+    field("username", t("sign.username"), { autocomplete: "username", autofocus: true, autocapitalize: "none", spellcheck: "false" }),
+    field("password", t("sign.password"), { type: "password", autocomplete: "current-password" }),
+    said, button);
+  node.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    said.textContent = "";
+    try {
+      who = await post("/session", { username: node.elements.username.value.trim(), password: node.elements.password.value }, { key: false, retry: false });
+      const next = nextPage();
+      if (next && !who.must_change_password) return void location.assign(next);
+      directory();
+    } catch (error) {
+      said.classList.add("bad");
+      said.textContent = error.detail;
+      button.disabled = false;
+      node.elements.password.select();
+    }
+    return undefined;
+  });
+  fill($("app"), h("main.sign", null,
+    h("section.panel", null, h("h1", null, "大厅管家 Hallkeeper"), h("p.dim", null, t("app.motto")), node),
+    h("p.sign-foot", null, langButton())));
+}
+
+function hallRow(id, hall) {
+  const figures = hall.figures || {};
+  const fact = (key) => h("div", null, h("b.num", null, number(figures[key])), h("span.small.dim", null, t("figure." + key)));
+  const path = encodeURIComponent(id);
+  const link = (href, key) => h("a.btn.thin", { href }, t(key));
+  const tone = hall.state === "open" ? ".good" : hall.state === "issuing_paused" ? ".warn" : "";
+  return h("section.panel.hall-row", { "data-hall": id },
+    h("div", null, h("h2", null, nameOf(hall.name) || id),
+      h("p.small.dim", null, h("span.tag" + tone, null, t("hall." + hall.state)), " ",
+        hall.demo ? h("span.tag.demo", null, "演示 DEMO") : null, " ", id, hall.day ? " · " + hall.day : "")),
+    h("div.hall-facts", null, ["issued", "waiting", "serving", "completed"].map(fact)),
+    h("div.btns", null, link("/board/" + path, "link.board"), link("/kiosk/" + path, "link.kiosk"),
+      may(who, "clerk", "manager", "supervisor") && link("/console?hall=" + path, "link.console"),
+      may(who, "manager") && link("/manage?hall=" + path, "link.manage")));
+}
+
+async function directory() {
+  let halls = {};
+  const list = h("div.halls-list");
+  const totals = h("p.dim");
+  const line = h("span.live.num", { role: "status" });
+  const paint = (data) => {
+    if (data) {
+      for (const [id, hall] of Object.entries(data.halls || {})) if (covers(who, id)) halls[id] = Object.assign({}, halls[id], hall);
+      for (const id of Object.keys(halls)) if (!(id in (data.halls || {}))) delete halls[id];
+    }
+    const ids = Object.keys(halls).sort(byId);
+    fill(list, ids.length ? ids.map((id) => hallRow(id, halls[id])) : h("section.panel", null, h("p", null, t("halls.none")),
+      may(who, "manager") && h("p", null, h("a.btn.go", { href: "/manage#new" }, t("halls.create")))));
+    const sum = data && data.totals;
+    fill(totals, sum ? t("halls.totals", { halls: ids.length, issued: number(sum.issued), waiting: number(sum.waiting), completed: number(sum.completed) }) : "");
+  };
+  const change = () => passwordDialog().then((done) => { if (done) { who.must_change_password = false; directory(); } });
+  fill($("app"),
+    h("header.bar", null, h("h1", null, "大厅管家 Hallkeeper"), line, h("span", null, whoText(who)),
+      h("button.btn.thin", { type: "button", onclick: change }, t("password.change")), langButton(),
+      h("button.btn.thin", { type: "button", onclick: signOut }, t("sign.out"))),
+    h("main.page", null,
+      who.must_change_password && h("p.note.warn", { role: "alert" }, t("password.must") + " ", h("button.btn.thin", { type: "button", onclick: change }, t("password.change"))),
+      totals, list,
+      may(who, "manager") && h("p", null, h("a.btn", { href: "/manage#new" }, t("halls.create")))));
+  if (live) live.close();
+  live = connectLive({
+    topics: ["city"],
+    onSnapshot: (_, data) => paint(data),
+    onDelta: (_, data) => paint(data),
+    onState: () => liveLine(line, live, lastNews(live)),
+  });
+  setInterval(() => liveLine(line, live, lastNews(live)), 1000);
+  try {
+    const answer = await get("/halls");
+    for (const hall of answer.halls || []) halls[hall.id] = Object.assign({}, hall, halls[hall.id]);
+    paint(live.data("city") || null);
+  } catch (error) {
+    fill(list, h("p.note.bad", null, error.detail));
+  }
+}
+
+session().then((found) => {
+  who = found;
+  if (who) directory();
+  else signIn();
+}, (error) => signIn(error.detail));

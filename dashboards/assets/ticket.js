@@ -1,0 +1,182 @@
+// One ticket on a phone: live by WebSocket, by polling when that does not hold.
+import { connectLive } from "./lib/live.js";
+import { zoneOf, clockOf, estimateText } from "./lib/hall.js";
+import { get, post, newKey } from "./lib/api.js";
+import { t, nameOf, lang, switchLang, number } from "./lib/i18n.js";
+import { $, h, fill, text, fit, memory, openDialog } from "./lib/dom.js";
+
+const POLL_MS = 15000;
+const SOON = 3; // so few ahead: come back to the hall
+
+const token = decodeURIComponent(location.pathname.split("/")[2] || "");
+const path = "/tickets/" + encodeURIComponent(token);
+const ratedKey = "hallkeeper.rated." + token;
+let data = null;
+let gone = null;   // the server's sentence when there is no such ticket
+let said = "";     // the server's sentence after a refused action
+let asOf = 0;      // server's clock at the last news
+let polled = -Infinity;
+let zone = 480;
+let buzzed = "";
+let stars = 0;
+let busy = false;
+let painted = "";
+
+const live = connectLive({
+  topics: ["ticket." + token],
+  token,
+  onSnapshot: (_, whole, frame) => news(whole, frame.at),
+  onDelta: (_, whole, frame) => news(whole, frame.at),
+  onState: paint,
+  onError: poll,
+});
+
+function news(whole, at) {
+  data = whole;
+  gone = null;
+  asOf = live.serverNow();
+  if (at || whole.issued_at) zone = zoneOf(at || whole.issued_at);
+  buzz();
+  paint();
+}
+
+/** A call shakes the phone once, not at every frame. */
+function buzz() {
+  const call = data.state === "called" ? data.number + "|" + data.window + "|" + data.calls : "";
+  if (call && call !== buzzed && navigator.vibrate) navigator.vibrate([300, 150, 300, 150, 600]);
+  buzzed = call;
+}
+
+async function poll() {
+  if (performance.now() - polled < POLL_MS - 500) return;
+  polled = performance.now();
+  try {
+    news(await get(path, { retry: false }), null);
+  } catch (error) {
+    if (error.status === 404 || error.status === 410 || error.status === 401 || error.status === 403) gone = error.detail;
+    paint();
+  }
+}
+
+async function act(verb, body) {
+  if (busy) return;
+  busy = true;
+  said = "";
+  paint();
+  try {
+    await post(path + "/" + verb, body, { key: newKey() });
+    if (verb === "rating") memory.set(ratedKey, String(body.stars));
+    polled = -Infinity;
+    await poll();
+  } catch (error) {
+    said = error.detail;
+  }
+  busy = false;
+  paint();
+}
+
+async function cancel() {
+  const sure = await openDialog((close) => h("div", null,
+    h("p.lead", null, t("ticket.cancel-sure", { number: data.number })),
+    h("p.more", null, t("ticket.cancel-hint")),
+    h("button.big.bad", { type: "button", onclick: () => close(true) }, t("ticket.cancel-yes")),
+    h("button.big", { type: "button", onclick: () => close(false), autofocus: true }, t("ticket.cancel-no"))));
+  if (sure) act("cancel", {});
+}
+
+const PLACE = { waiting: 1, called: 2, serving: 3, completed: 4 };
+
+function steps() {
+  const at = PLACE[data.state];
+  if (at === undefined) return null;
+  return h("ol.steps", null, ["taken", "waiting", "called", "serving", "rating"].map((name, i) =>
+    h("li" + (i < at ? ".past" : i === at ? ".now" : ""), i === at ? { "aria-current": "step" } : null, t("ticket.step-" + name))));
+}
+
+const windowName = () => nameOf(data.window_name) || (data.window ? t("window.n", { n: data.window }) : "");
+
+function lines() {
+  const estimate = estimateText(data.estimate);
+  switch (data.state) {
+    case "waiting": return [h("p.lead.num", null, data.ahead === 0 ? t("ticket.next") : t("ticket.ahead", { n: number(data.ahead) })),
+      h("p.more.num", null, estimate ? t("ticket.estimate", { range: estimate }) : t("ticket.no-estimate"))];
+    case "called": return [h("p.lead", null, t("ticket.go", { window: windowName() })),
+      h("p.more.num", null, data.calls > 1 ? t("ticket.calls", { n: data.calls }) : t("ticket.go-hint"))];
+    case "serving": return [h("p.lead", null, t("ticket.serving", { window: windowName() }))];
+    case "held": return [h("p.lead", null, t("ticket.held")), h("p.more", null, t("ticket.held-hint"))];
+    case "missed": return [h("p.lead", null, t("ticket.missed")), h("p.more", null, t("ticket.missed-hint"))];
+    case "completed": return [h("p.lead", null, t("ticket.completed"))];
+    case "cancelled": return [h("p.lead", null, t("ticket.cancelled")), h("p.more", null, t("ticket.over-hint"))];
+    default: return [h("p.lead", null, t("ticket.expired")), h("p.more", null, t("ticket.over-hint"))];
+  }
+}
+
+function rating() {
+  const given = memory.get(ratedKey) || data.rating;
+  if (given) return h("p.band", null, t("ticket.rated", { word: t("stars." + given) }));
+  return h("section", null,
+    h("p.more", null, t("ticket.rate")),
+    h("div.stars", { role: "radiogroup", "aria-label": t("ticket.rate") }, [1, 2, 3, 4, 5].map((n) =>
+      h("button" + (n <= stars ? ".on" : ""), { type: "button", role: "radio", "aria-checked": String(n === stars), "aria-label": t("stars." + n),
+        onclick: () => { stars = n; paint(); } }, n <= stars ? "★" : "☆"))),
+    h("p.star-word", null, stars ? t("stars." + stars) : ""),
+    h("button.big.go", { type: "button", disabled: !stars || busy, onclick: () => act("rating", { stars }) }, t("ticket.rate-send")));
+}
+
+function body() {
+  if (gone && !data) return h("section.card", null, h("p.lead", null, t("ticket.gone")), h("p.more", null, gone));
+  if (!data) return h("section.card", null, h("p.lead", null, t(live.state === "boot" ? "live.boot" : "live.lost")));
+  return h("div", null,
+    h("section.card", null,
+      h("p.service", null, nameOf(data.service_name)),
+      h("p.no.num.fit", { id: "number" }, data.number),
+      lines(),
+      data.state === "completed" && rating()),
+    steps(),
+    data.state === "waiting" && data.ahead <= SOON && h("p.band", null, t("ticket.soon")),
+    said && h("p.said", { role: "alert" }, said),
+    data.state === "waiting" && h("button.big.bad", { type: "button", disabled: busy, onclick: cancel }, t("ticket.cancel")),
+    h("p.more.num", null, t("ticket.issued", { at: clockOf(data.issued_at) })));
+}
+
+const hhmmss = (ms) => new Date(ms + zone * 60000).toISOString().slice(11, 19);
+
+function paint() {
+  const stale = live.state !== "live" && live.state !== "boot";
+  document.body.dataset.state = data ? data.state : "boot";
+  document.body.dataset.stale = String(stale && Boolean(data));
+  text($("hall"), data ? nameOf(data.hall_name) : "");
+  text($("lang"), lang() === "en" ? "中文" : "English");
+  $("ribbon").hidden = !(data && data.demo);
+  if (data && data.demo) text($("ribbon"), "演示 DEMO ×" + ((data.clock && data.clock.rate) || 1));
+  const next = body();
+  if (next.outerHTML !== painted) {
+    painted = next.outerHTML;
+    fill($("main"), next);
+    const no = next.querySelector(".fit");
+    if (no) fit(no);
+  }
+  document.title = !data ? t("ticket.title") : data.state === "called"
+    ? t("ticket.title-called", { number: data.number, window: windowName() }) : data.number + " · " + nameOf(data.service_name);
+  line(stale);
+}
+
+function line(stale) {
+  $("line").classList.toggle("bad", stale);
+  if (stale) text($("line"), data ? t("ticket.stale", { at: hhmmss(asOf) }) : "⚠ " + t("live.lost"));
+  else text($("line"), live.state === "live" && data ? "● " + t("live.on") + " " + hhmmss(live.serverNow()) : "");
+}
+
+$("lang").addEventListener("click", switchLang);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  polled = -Infinity;
+  if (live.state !== "live") poll();
+});
+setInterval(() => {
+  if (live.state === "live") asOf = live.serverNow() - live.silentMs;
+  else if (!document.hidden && live.silentMs > 1500) poll();
+  line(live.state !== "live" && live.state !== "boot");
+}, 1000);
+window.addEventListener("resize", () => { painted = ""; paint(); });
+paint();

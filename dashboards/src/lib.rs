@@ -1,0 +1,15 @@
+//! What screens see: read models as pure functions of a hall and of what just happened, the frames
+//! that carry them, and the files of the pages.
+//!
+//! No web server, no database and no clock here; instants are handed in. **Invariant:** the views
+//! of this crate that go to public topics ([`board`], [`queue`], [`window`], [`ticket`], [`city`])
+//! have no field that could carry a person's name, phone or document number.
+
+pub mod answer;
+pub mod assets;
+pub mod board;
+pub mod city;
+pub mod frame;
+pub mod queue;
+pub mod ticket;
+pub mod window;

@@ -1,0 +1,53 @@
+-- Tickets as they stand, written with the events that made them so: a projection that may be
+-- dropped and rebuilt. Personal data only as masked at the edge.
+create table tickets (
+    hall text not null,
+    id integer not null,
+    -- The business day it is counted in, as ISO text; a ticket carried over moves to the next.
+    day text not null,
+    -- The day it was given out. It never changes, so a number carried over does not stand in the
+    -- way of the same number given out again once that one is free.
+    issued_day text not null,
+    number text not null,
+    round integer not null,
+    service text not null,
+    state text not null,
+    window text,
+    clerk text,
+    channel text not null,
+    class text,
+    green integer,
+    tags text not null,
+    holder_kind text,
+    name_masked text,
+    id_masked text,
+    phone_masked text,
+    -- Keyed hash of the document, for earlier visits.
+    person text,
+    appointment text,
+    issued_at integer not null,
+    first_called_at integer,
+    started_at integer,
+    ended_at integer,
+    calls integer not null,
+    requeues integer not null,
+    wait_secs integer,
+    service_secs integer,
+    stars integer,
+    rated_at integer,
+    -- The whole ticket as JSON.
+    body text not null,
+    primary key (hall, id),
+    unique (hall, issued_day, number, round)
+) strict;
+
+-- Belt: one window, one ticket.
+create unique index tickets_at_window on tickets (hall, window)
+    where state in ('called', 'serving');
+
+-- Covers every filter and sort key of the ticket query: pages are found in the index alone, and
+-- only their hundred rows are read from the table.
+create index tickets_by_day on tickets
+    (hall, day, issued_at, id, service, state, window, clerk, number, wait_secs, service_secs);
+
+create index tickets_by_person on tickets (person, issued_at) where person is not null;

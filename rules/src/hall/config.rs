@@ -1,0 +1,201 @@
+//! A hall as its manager sets it up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::hall::Refusal;
+use crate::ids::{MenuId, ServiceId, WindowId};
+use crate::name::Name;
+use crate::number::NumberTemplate;
+use crate::policy::CallPolicy;
+use crate::time::TimeZone;
+use crate::window::WindowPlan;
+
+/// Services, windows and menu entries a hall may have: far above any real hall, small enough
+/// that one hall cannot fill the memory.
+pub const PARTS_MAX: usize = 500;
+
+/// Mean service time assumed before any was seen, in seconds.
+pub const DEFAULT_SERVICE_SECS: u32 = 300;
+
+/// A service that people queue for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    pub name: Name,
+    pub template: NumberTemplate,
+    /// Kiosks and phones give at most so many numbers a day; staff may pass it.
+    pub contingent: Option<u32>,
+    /// Menu entry under which it stands; top level if none.
+    pub menu: Option<MenuId>,
+    /// Mean service time before any was observed, in seconds.
+    pub avg_service_secs: u32,
+}
+
+/// An entry of the multi-level service menu.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MenuEntry {
+    pub id: MenuId,
+    pub name: Name,
+    pub parent: Option<MenuId>,
+}
+
+/// Switches of a hall.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Visitors may take a number without a device, from their own phone.
+    pub visitor_issuing: bool,
+    /// The hall is a demonstration: every screen says so.
+    pub demo: bool,
+    pub menu: Vec<MenuEntry>,
+}
+
+/// The whole set-up of a hall.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HallConfig {
+    pub name: Name,
+    pub time_zone: TimeZone,
+    pub services: BTreeMap<ServiceId, Service>,
+    pub windows: BTreeMap<WindowId, WindowPlan>,
+    pub policy: CallPolicy,
+    pub options: Options,
+}
+
+impl HallConfig {
+    /// Checks the whole set-up.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidField`] naming the first field that cannot be.
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_name("name", &self.name)?;
+        check_count("services", self.services.len())?;
+        check_count("windows", self.windows.len())?;
+        self.check_options(&self.options)?;
+        for (id, service) in &self.services {
+            self.check_service(id, service)?;
+        }
+        for (id, plan) in &self.windows {
+            self.check_window(id, plan)?;
+        }
+        check_policy(&self.policy)
+    }
+
+    /// The set-up without its lists: enough to apply ticket events to a few tickets.
+    pub(crate) fn skeleton(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            time_zone: self.time_zone,
+            services: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            policy: self.policy.clone(),
+            options: Options::default(),
+        }
+    }
+
+    pub(crate) fn check_service(&self, id: &ServiceId, service: &Service) -> Result<(), Refusal> {
+        let field = |name: &str| format!("services.{id}.{name}");
+        check_name(&field("name"), &service.name)?;
+        if let Some((name, reason)) = service.template.fault() {
+            return Err(Refusal::invalid(field(name), reason));
+        }
+        if service.avg_service_secs == 0 || service.avg_service_secs > 86_400 {
+            return Err(Refusal::invalid(field("avg_service_secs"), "1 to 86400"));
+        }
+        let prefix = &service.template.prefix;
+        let twin = self.services.iter().find(|(other, s)| {
+            *other != id && s.template.prefix == *prefix && s.template != service.template
+        });
+        if let Some((other, _)) = twin {
+            return Err(Refusal::invalid(
+                field("prefix"),
+                format!(
+                    "service {other} has the prefix '{prefix}' with other digits, first or last"
+                ),
+            ));
+        }
+        match &service.menu {
+            Some(menu) if !self.options.menu.iter().any(|entry| entry.id == *menu) => Err(
+                Refusal::invalid(field("menu"), format!("no menu entry {menu}")),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_window(&self, id: &WindowId, plan: &WindowPlan) -> Result<(), Refusal> {
+        check_name(&format!("windows.{id}.name"), &plan.name)?;
+        match plan
+            .services
+            .iter()
+            .find(|s| !self.services.contains_key(*s))
+        {
+            Some(unknown) => Err(Refusal::invalid(
+                format!("windows.{id}.services"),
+                format!("no service {unknown}"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_options(&self, options: &Options) -> Result<(), Refusal> {
+        check_count("options.menu", options.menu.len())?;
+        let mut seen: BTreeSet<&MenuId> = BTreeSet::new();
+        for entry in &options.menu {
+            check_name(&format!("options.menu.{}.name", entry.id), &entry.name)?;
+            // A parent stands before its children, so the menu cannot run in a circle.
+            if let Some(parent) = entry.parent.as_ref().filter(|p| !seen.contains(p)) {
+                return Err(Refusal::invalid(
+                    format!("options.menu.{}.parent", entry.id),
+                    format!("no menu entry {parent} before this one"),
+                ));
+            }
+            if !seen.insert(&entry.id) {
+                return Err(Refusal::invalid(
+                    "options.menu",
+                    format!("{} stands twice", entry.id),
+                ));
+            }
+        }
+        let lost = self.services.iter().find_map(|(id, service)| {
+            service
+                .menu
+                .as_ref()
+                .filter(|menu| !seen.contains(menu))
+                .map(|menu| (id, menu))
+        });
+        match lost {
+            Some((id, menu)) => Err(Refusal::invalid(
+                "options.menu",
+                format!("service {id} stands under {menu}"),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn check_policy(policy: &CallPolicy) -> Result<(), Refusal> {
+    match policy.fault() {
+        Some((field, reason)) => Err(Refusal::invalid(format!("policy.{field}"), reason)),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn check_name(field: &str, name: &Name) -> Result<(), Refusal> {
+    if name.is_valid() {
+        Ok(())
+    } else {
+        Err(Refusal::invalid(
+            field,
+            "1 to 80 characters in each language",
+        ))
+    }
+}
+
+fn check_count(field: &str, count: usize) -> Result<(), Refusal> {
+    if count <= PARTS_MAX {
+        Ok(())
+    } else {
+        Err(Refusal::invalid(field, format!("at most {PARTS_MAX}")))
+    }
+}

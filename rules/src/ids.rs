@@ -1,0 +1,138 @@
+//! Identifiers as newtypes, so that a window can never be passed where a service is meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Longest identifier accepted, in characters: fits a URL segment and a log line.
+pub const ID_MAX_CHARS: usize = 64;
+
+/// Why a text is no identifier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidId {
+    /// What the identifier was for, e.g. `hall`.
+    pub kind: &'static str,
+}
+
+impl fmt::Display for InvalidId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a {} id is 1 to {ID_MAX_CHARS} letters, digits, '-' or '_'",
+            self.kind
+        )
+    }
+}
+
+impl std::error::Error for InvalidId {}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= ID_MAX_CHARS
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                if is_id(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(InvalidId { kind: $kind })
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", $kind, self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A service hall, unique in the city.
+    HallId, "hall");
+text_id!(
+    /// A window, unique in its hall.
+    WindowId, "window");
+text_id!(
+    /// A service (and so a queue), unique in its hall.
+    ServiceId, "service");
+text_id!(
+    /// An entry of the hall's service menu.
+    MenuId, "menu");
+text_id!(
+    /// The clerk signed in at a window: the name of an account.
+    ClerkId, "clerk");
+text_id!(
+    /// A service-object tag such as `elderly`.
+    Tag, "tag");
+
+/// A ticket, unique in its hall and rising in the order of issue over all days.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct TicketId(pub u64);
+
+impl fmt::Display for TicketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// The secret on a slip: 128 random bits as 32 hexadecimal digits. Whoever holds it may see this
+/// one ticket's place. It is drawn at the edge, never here.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_with_a_slash_or_blank_is_refused() {
+        assert!("H1".parse::<HallId>().is_ok());
+        for bad in ["", "a/b", "a b", "大厅", &"x".repeat(65)] {
+            assert!(bad.parse::<HallId>().is_err(), "{bad:?}");
+        }
+    }
+}

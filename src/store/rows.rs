@@ -1,0 +1,287 @@
+//! The rows of a batch, as both dialects take them: each kind as one JSON array, so that a
+//! transaction has few statements however many appends it carries.
+
+use std::collections::BTreeMap;
+
+use actors::ports::{Append, PortError, Rejected};
+use rules::hall::Recorded;
+use rules::identity::{HolderClass, IdentityKind};
+use rules::ids::HallId;
+use rules::ticket::{Channel, Ticket, TicketState};
+use rules::time::Timestamp;
+use serde::Serialize;
+
+use crate::store::batch::Used;
+
+#[derive(Serialize)]
+pub(super) struct KeyQuestion<'a> {
+    hall: &'a str,
+    key: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct EventRow<'a> {
+    hall: &'a str,
+    seq: u64,
+    at: i64,
+    kind: &'static str,
+    by: &'a str,
+    body: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct KeyRow<'a> {
+    hall: &'a str,
+    key: &'a str,
+    fingerprint: &'a str,
+    first_seq: u64,
+    count: u64,
+    at: i64,
+}
+
+#[derive(Serialize)]
+pub(super) struct TicketRow<'a> {
+    hall: &'a str,
+    id: u64,
+    day: String,
+    issued_day: String,
+    number: &'a str,
+    round: u32,
+    service: &'a str,
+    state: &'static str,
+    window: Option<&'a str>,
+    clerk: Option<&'a str>,
+    channel: Channel,
+    class: Option<HolderClass>,
+    green: Option<u32>,
+    tags: String,
+    holder_kind: Option<IdentityKind>,
+    name_masked: Option<&'a str>,
+    id_masked: Option<&'a str>,
+    phone_masked: Option<&'a str>,
+    person: Option<&'a str>,
+    appointment: Option<&'a str>,
+    issued_at: i64,
+    first_called_at: Option<i64>,
+    started_at: Option<i64>,
+    ended_at: Option<i64>,
+    calls: u32,
+    requeues: u32,
+    wait_secs: Option<u64>,
+    service_secs: Option<u64>,
+    stars: Option<u8>,
+    rated_at: Option<i64>,
+    body: String,
+}
+
+/// The keys to look up; empty when the batch has none.
+pub(super) fn key_questions(batch: &[Append]) -> Vec<KeyQuestion<'_>> {
+    batch
+        .iter()
+        .filter_map(|append| {
+            let key = append.key.as_ref()?;
+            Some(KeyQuestion {
+                hall: append.hall.as_str(),
+                key: &key.key,
+            })
+        })
+        .collect()
+}
+
+/// What is written for the appends that passed.
+pub(super) struct Rows<'a> {
+    pub(super) events: Vec<EventRow<'a>>,
+    pub(super) keys: Vec<KeyRow<'a>>,
+    /// One row per ticket. Those at no window come first: a window is left before it is entered,
+    /// else the index that allows one ticket per window would refuse the hand-over.
+    pub(super) tickets: Vec<TicketRow<'a>>,
+    /// Tickets may change windows crosswise; see [`Rows::may_cross`].
+    pub(super) may_cross: bool,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn of(
+        batch: &'a [Append],
+        results: &[Result<(), Rejected>],
+    ) -> Result<Self, PortError> {
+        let passed = || {
+            let both = batch.iter().zip(results);
+            both.filter_map(|(append, result)| result.is_ok().then_some(append))
+        };
+        let tickets = ticket_rows(passed())?;
+        Ok(Self {
+            events: event_rows(passed())?,
+            keys: passed().filter_map(key_row).collect(),
+            may_cross: Self::may_cross(&tickets),
+            tickets,
+        })
+    }
+
+    /// Whether a hall has two tickets at windows among the rows. Then one may enter a window that
+    /// the other leaves for a third, in an order that no sorting makes safe.
+    fn may_cross(tickets: &[TicketRow<'_>]) -> bool {
+        let mut at_windows = tickets.iter().filter(|row| occupies(row.state));
+        let mut halls = std::collections::BTreeSet::new();
+        at_windows.any(|row| !halls.insert(row.hall))
+    }
+}
+
+fn occupies(state: &str) -> bool {
+    matches!(state, "called" | "serving")
+}
+
+fn event_rows<'a>(
+    passed: impl Iterator<Item = &'a Append>,
+) -> Result<Vec<EventRow<'a>>, PortError> {
+    let recorded =
+        passed.flat_map(|append| append.events.iter().map(|event| (&append.hall, event)));
+    recorded
+        .map(|(hall, recorded)| {
+            Ok(EventRow {
+                hall: hall.as_str(),
+                seq: recorded.seq,
+                at: recorded.at.millis(),
+                kind: recorded.event.kind(),
+                by: &recorded.by,
+                body: json(&recorded.event)?,
+            })
+        })
+        .collect()
+}
+
+fn key_row(append: &Append) -> Option<KeyRow<'_>> {
+    let (key, first) = (append.key.as_ref()?, append.events.first()?);
+    Some(KeyRow {
+        hall: append.hall.as_str(),
+        key: &key.key,
+        fingerprint: &key.fingerprint,
+        first_seq: first.seq,
+        count: append.events.len() as u64,
+        at: first.at.millis(),
+    })
+}
+
+/// Of several versions of a ticket the last is written, with the first one's day of issue.
+fn ticket_rows<'a>(
+    passed: impl Iterator<Item = &'a Append>,
+) -> Result<Vec<TicketRow<'a>>, PortError> {
+    let mut newest: BTreeMap<(&HallId, u64), (&Ticket, &Ticket)> = BTreeMap::new();
+    for append in passed {
+        for ticket in &append.tickets {
+            newest
+                .entry((&append.hall, ticket.id.0))
+                .and_modify(|(_, last)| *last = ticket)
+                .or_insert((ticket, ticket));
+        }
+    }
+    let mut rows = newest
+        .into_iter()
+        .map(|((hall, _), (first, last))| ticket_row(hall, first, last))
+        .collect::<Result<Vec<_>, _>>()?;
+    rows.sort_by_key(|row| occupies(row.state));
+    Ok(rows)
+}
+
+fn ticket_row<'a>(
+    hall: &'a HallId,
+    first: &Ticket,
+    ticket: &'a Ticket,
+) -> Result<TicketRow<'a>, PortError> {
+    let holder = ticket.holder.as_ref();
+    let millis = |at: Option<Timestamp>| at.map(Timestamp::millis);
+    Ok(TicketRow {
+        hall: hall.as_str(),
+        id: ticket.id.0,
+        day: ticket.day.to_string(),
+        issued_day: first.day.to_string(),
+        number: &ticket.number,
+        round: ticket.round,
+        service: ticket.service.as_str(),
+        state: ticket.state.name(),
+        window: window_of(ticket),
+        clerk: ticket.clerk.as_ref().map(|clerk| clerk.as_str()),
+        channel: ticket.channel,
+        class: holder.map(|holder| holder.class),
+        green: ticket.green,
+        tags: json(&ticket.tags)?,
+        holder_kind: holder.map(|holder| holder.kind),
+        name_masked: holder.and_then(|holder| holder.name_masked.as_deref()),
+        id_masked: holder.and_then(|holder| holder.id_masked.as_deref()),
+        phone_masked: holder.and_then(|holder| holder.phone_masked.as_deref()),
+        person: holder.and_then(|holder| holder.person.as_deref()),
+        appointment: ticket.appointment.as_ref().map(|at| at.number.as_str()),
+        issued_at: ticket.issued_at.millis(),
+        first_called_at: millis(ticket.first_called_at),
+        started_at: millis(ticket.started_at),
+        ended_at: millis(ticket.ended_at),
+        calls: ticket.calls,
+        requeues: ticket.requeues,
+        wait_secs: ticket.wait_secs(),
+        service_secs: ticket.service_secs(),
+        stars: ticket.rating.as_ref().map(|rating| rating.stars),
+        rated_at: ticket.rating.as_ref().map(|rating| rating.at.millis()),
+        body: json(ticket)?,
+    })
+}
+
+/// The window where it stands, else the last that dealt with it.
+fn window_of(ticket: &Ticket) -> Option<&str> {
+    let window = match &ticket.state {
+        TicketState::Called { window }
+        | TicketState::Serving { window }
+        | TicketState::Held { window } => Some(window),
+        TicketState::Waiting
+        | TicketState::Completed
+        | TicketState::Missed
+        | TicketState::Cancelled
+        | TicketState::Expired => ticket.window.as_ref(),
+    };
+    window.map(|window| window.as_str())
+}
+
+/// JSON of what is to be stored. It cannot fail for the types stored here.
+pub(super) fn json(value: &impl Serialize) -> Result<String, PortError> {
+    serde_json::to_string(value).map_err(|error| PortError::Unavailable(error.to_string()))
+}
+
+/// Sequence number, time, author and body of an event.
+pub(super) type EventFields = (i64, i64, String, String);
+
+pub(super) fn recorded((seq, at, by, body): EventFields) -> Result<Recorded, PortError> {
+    Ok(Recorded {
+        seq: number(seq),
+        at: Timestamp::from_millis(at),
+        by,
+        event: serde_json::from_str(&body).map_err(corrupt("an event"))?,
+    })
+}
+
+/// Hall, key, fingerprint, first sequence number and count of a key used before.
+pub(super) type KeyFields = (String, String, String, i64, i64);
+
+pub(super) fn used((hall, key, fingerprint, first_seq, count): KeyFields) -> Used {
+    Used {
+        hall,
+        key,
+        fingerprint,
+        first_seq: number(first_seq),
+        count: number(count),
+    }
+}
+
+/// A sequence number as the database keeps it. Neither side comes near the end of the range.
+pub(super) fn signed(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+pub(super) fn number(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or(0)
+}
+
+pub(super) fn unavailable(doing: &'static str) -> impl Fn(sqlx::Error) -> PortError {
+    move |error| PortError::Unavailable(format!("{doing}: {error}"))
+}
+
+pub(super) fn corrupt<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> PortError {
+    move |error| PortError::Corrupt(format!("{what}: {error}"))
+}

@@ -1,0 +1,333 @@
+//! The journal in one SQLite file, for a hall or a small city on one machine.
+//!
+//! One connection writes; a few others read. Every commit reaches the disk (`synchronous = full`)
+//! before it is answered: a power cut after the answer loses nothing. A lock file beside the
+//! database keeps a second process out, and the rising epoch fences it off in any case.
+//!
+//! Deliberately absent: an in-memory database (use `actors::memory`) and a write without its fence.
+
+use std::collections::HashSet;
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::ports::{Answer, Append, Head, PortError, Rejected, Store};
+use anyhow::{Context as _, bail, ensure};
+use rules::hall::Recorded;
+use rules::ids::HallId;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::store::batch::{Plan, Used};
+use crate::store::rows::{
+    EventFields, KeyFields, Rows, corrupt, json, key_questions, number, recorded, signed,
+    unavailable, used,
+};
+
+/// Older ones may corrupt a write-ahead log that several connections share.
+const OLDEST_VERSION: [u32; 3] = [3, 51, 3];
+
+/// How long a connection waits for another one's write. Within the process writers take turns, so
+/// this is met only when a tool outside holds the file.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections for reading. Reads are short; more would only compete for the page cache.
+const READERS: u32 = 4;
+
+/// SQLite has one writer at a time. Those of this process queue here in fair order instead of
+/// polling for the file's lock. Holds the lock file for as long as anything writes.
+pub(super) struct Turn {
+    gate: Mutex<()>,
+    _lock: File,
+}
+
+impl Turn {
+    pub(super) async fn take(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().await
+    }
+}
+
+/// The journal's adapter for SQLite.
+pub struct SqliteStore {
+    owner: String,
+    options: SqliteConnectOptions,
+    turn: Arc<Turn>,
+    /// Empty after an error: the next commit opens another connection.
+    writer: Mutex<Option<SqliteConnection>>,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens or creates the file and brings its schema up to date.
+    ///
+    /// # Errors
+    /// Another process holds the file, SQLite is too old, or the file cannot be used.
+    pub async fn open(path: &Path) -> anyhow::Result<Self> {
+        let turn = Arc::new(Turn {
+            gate: Mutex::new(()),
+            _lock: lock_beside(path)?,
+        });
+        let options = connect_options(path);
+        let mut writer = options.connect().await?;
+        check_version(&mut writer).await?;
+        sqlx::migrate!("migrations/sqlite")
+            .run(&mut writer)
+            .await
+            .context("could not bring the schema up to date")?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_lazy_with(options.clone().read_only(true).create_if_missing(false));
+        Ok(Self {
+            owner: super::fresh_owner()?,
+            options,
+            turn,
+            writer: Mutex::new(Some(writer)),
+            readers,
+        })
+    }
+
+    pub(super) fn turn(&self) -> Arc<Turn> {
+        Arc::clone(&self.turn)
+    }
+
+    /// Lends the writing connection. One that met an error, or whose user went away half-way, is
+    /// closed, which rolls back what it had begun.
+    async fn with_writer<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, PortError>,
+    ) -> Result<T, PortError> {
+        let _turn = self.turn.take().await;
+        let mut slot = self.writer.lock().await;
+        let mut connection = match slot.take() {
+            Some(connection) => connection,
+            None => {
+                let opened = self.options.connect().await;
+                opened.map_err(unavailable("could not open the database again"))?
+            }
+        };
+        let outcome = work(&mut connection).await;
+        if outcome.is_ok() {
+            *slot = Some(connection);
+        } else {
+            // Its own error adds nothing to the one at hand.
+            let _ = connection.close().await;
+        }
+        outcome
+    }
+}
+
+fn connect_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging()
+}
+
+fn lock_beside(path: &Path) -> anyhow::Result<File> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("could not create the folder {}", folder.display()))?;
+    let lock_path = folder.join("hallkeeper.lock");
+    let lock = File::create(&lock_path)
+        .with_context(|| format!("could not create {}", lock_path.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another process holds {}", lock_path.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("could not lock {}", lock_path.display()))
+        }
+    }
+}
+
+async fn check_version(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+    let version: String = sqlx::query_scalar("select sqlite_version()")
+        .fetch_one(connection)
+        .await?;
+    let parts: Vec<u32> = version
+        .split('.')
+        .map_while(|part| part.parse().ok())
+        .collect();
+    ensure!(
+        parts.as_slice() >= OLDEST_VERSION.as_slice(),
+        "SQLite {version} may corrupt a shared write-ahead log; 3.51.3 or newer is needed"
+    );
+    Ok(())
+}
+
+impl Store for SqliteStore {
+    fn acquire<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Head> {
+        Box::pin(self.with_writer(async |writer| {
+            let (epoch, seq) = sqlx::query_as(include_str!("queries/acquire.sql"))
+                .bind(hall.as_str())
+                .bind(&self.owner)
+                .fetch_one(writer)
+                .await
+                .map_err(unavailable("could not take the hall"))?;
+            Ok(Head {
+                epoch,
+                seq: number(seq),
+            })
+        }))
+    }
+
+    fn commit<'a>(&'a self, batch: &'a [Append]) -> Answer<'a, Vec<Result<(), Rejected>>> {
+        Box::pin(self.with_writer(async |writer| commit(writer, &self.owner, batch).await))
+    }
+
+    fn halls(&self) -> Answer<'_, Vec<HallId>> {
+        Box::pin(async move {
+            let ids: Vec<String> = sqlx::query_scalar("select hall from hall_heads order by hall")
+                .fetch_all(&self.readers)
+                .await
+                .map_err(unavailable("could not list the halls"))?;
+            ids.iter()
+                .map(|id| id.parse().map_err(corrupt("a hall's id")))
+                .collect()
+        })
+    }
+
+    fn read_after<'a>(
+        &'a self,
+        hall: &'a HallId,
+        seq: u64,
+        limit: u32,
+    ) -> Answer<'a, Vec<Recorded>> {
+        Box::pin(async move {
+            let rows: Vec<EventFields> = sqlx::query_as(include_str!("queries/read_after.sql"))
+                .bind(hall.as_str())
+                .bind(signed(seq))
+                .bind(i64::from(limit))
+                .fetch_all(&self.readers)
+                .await
+                .map_err(unavailable("could not read the journal"))?;
+            rows.into_iter().map(recorded).collect()
+        })
+    }
+
+    fn latest_snapshot<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Option<(u64, String)>> {
+        Box::pin(async move {
+            let row = sqlx::query_as("select seq, body from snapshots where hall = $1")
+                .bind(hall.as_str())
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(unavailable("could not read the snapshot"))?;
+            Ok(row.map(|(seq, body)| (number(seq), body)))
+        })
+    }
+
+    fn keep_snapshot<'a>(&'a self, hall: &'a HallId, seq: u64, body: String) -> Answer<'a, ()> {
+        Box::pin(self.with_writer(async move |writer| {
+            sqlx::query(include_str!("queries/keep_snapshot.sql"))
+                .bind(hall.as_str())
+                .bind(signed(seq))
+                .bind(body)
+                .execute(writer)
+                .await
+                .map_err(unavailable("could not keep the snapshot"))?;
+            Ok(())
+        }))
+    }
+}
+
+/// Heads first, then all that hangs on them, in one transaction.
+///
+/// The update of the heads and the inserts need not be one statement to be safe: `begin immediate`
+/// takes the file's only write lock before anything is read, so that no other writer's epoch or
+/// sequence number can come between the fence and the commit.
+async fn commit(
+    writer: &mut SqliteConnection,
+    owner: &str,
+    batch: &[Append],
+) -> Result<Vec<Result<(), Rejected>>, PortError> {
+    let mut transaction = writer
+        .begin_with("begin immediate")
+        .await
+        .map_err(unavailable("could not begin"))?;
+    let used = used_keys(&mut transaction, batch).await?;
+    let plan = Plan::of(batch, &used);
+    let moved = move_heads(&mut transaction, owner, &plan).await?;
+    let results = plan.settle(&moved);
+    write_rows(&mut transaction, &Rows::of(batch, &results)?).await?;
+    transaction
+        .commit()
+        .await
+        .map_err(|error| PortError::Unknown(error.to_string()))?;
+    Ok(results)
+}
+
+async fn used_keys(
+    writer: &mut SqliteConnection,
+    batch: &[Append],
+) -> Result<Vec<Used>, PortError> {
+    let asked = key_questions(batch);
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<KeyFields> = sqlx::query_as(include_str!("queries/sqlite/used_keys.sql"))
+        .bind(json(&asked)?)
+        .fetch_all(writer)
+        .await
+        .map_err(unavailable("could not look up the keys"))?;
+    Ok(rows.into_iter().map(used).collect())
+}
+
+async fn move_heads(
+    writer: &mut SqliteConnection,
+    owner: &str,
+    plan: &Plan<'_>,
+) -> Result<HashSet<String>, PortError> {
+    if plan.steps().is_empty() {
+        return Ok(HashSet::new());
+    }
+    let moved: Vec<String> = sqlx::query_scalar(include_str!("queries/sqlite/move_heads.sql"))
+        .bind(json(&plan.steps())?)
+        .bind(owner)
+        .fetch_all(writer)
+        .await
+        .map_err(unavailable("could not move the heads"))?;
+    Ok(moved.into_iter().collect())
+}
+
+async fn write_rows(writer: &mut SqliteConnection, rows: &Rows<'_>) -> Result<(), PortError> {
+    if !rows.events.is_empty() {
+        let statement = include_str!("queries/sqlite/insert_events.sql");
+        write(writer, statement, json(&rows.events)?).await?;
+    }
+    if !rows.keys.is_empty() {
+        let statement = include_str!("queries/sqlite/insert_keys.sql");
+        write(writer, statement, json(&rows.keys)?).await?;
+    }
+    if !rows.tickets.is_empty() {
+        let tickets = json(&rows.tickets)?;
+        if rows.may_cross {
+            let statement = include_str!("queries/sqlite/vacate_windows.sql");
+            write(writer, statement, tickets.clone()).await?;
+        }
+        let statement = include_str!("queries/sqlite/upsert_tickets.sql");
+        write(writer, statement, tickets).await?;
+    }
+    Ok(())
+}
+
+async fn write(
+    writer: &mut SqliteConnection,
+    statement: &'static str,
+    rows: String,
+) -> Result<(), PortError> {
+    sqlx::query(statement)
+        .bind(rows)
+        .execute(writer)
+        .await
+        .map_err(unavailable("could not write"))?;
+    Ok(())
+}
