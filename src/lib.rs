@@ -1,1 +1,174 @@
+//! Hallkeeper: the real-time operations center for service halls.
+//!
+//! This package knows the outside: settings, databases, HTTP, the live feed and the command line.
+//! What a hall decides is in `rules`, who carries it in `actors`, what screens see in `dashboards`,
+//! recorded and rehearsed days in `simulations`.
 
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod first_start;
+pub mod replay;
+pub mod store;
+pub mod telemetry;
+pub mod web;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::web::{Data, PayloadConfig};
+use actix_web::{App as HttpApp, HttpServer};
+use actors::clock::ReplayClock;
+use actors::supervisor::{KeepAll, StartAll};
+use anyhow::Context as _;
+use tracing::{info, warn};
+
+use crate::config::Settings;
+use crate::web::App;
+use crate::web::auth::Auth;
+
+/// Old keys and sessions are removed so often.
+const PRUNE: Duration = Duration::from_secs(3600);
+
+/// The whole server, built and listening, not yet answering.
+pub struct Application {
+    address: SocketAddr,
+    app: Data<App>,
+    server: Server,
+    /// The administrator's one-time password, at the first start only.
+    pub first_password: Option<String>,
+    demo_clock: Option<Arc<ReplayClock>>,
+}
+
+impl Application {
+    /// Opens the database, rebuilds every hall from the journal and binds the address.
+    ///
+    /// # Errors
+    /// Whatever keeps the server from starting, with the step that failed.
+    pub async fn build(settings: Settings, with_demo: bool) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        let dir = &settings.data.dir;
+        std::fs::create_dir_all(dir)
+            .with_context(|| format!("could not make {}", dir.display()))?;
+        // The address first: whoever finds it taken shall not touch the data.
+        let listener = TcpListener::bind(settings.server.addr)
+            .with_context(|| format!("could not listen on {}", settings.server.addr))?;
+        let address = listener.local_addr()?;
+        let stores = store::open(&settings.database.url, dir).await?;
+        let auth = Auth::load(stores.records.clone(), settings.session.clone()).await?;
+        let first_password = first_start::make_admin(&auth, dir).await?;
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(4);
+        let system = actors::System::start(stores.journal, threads);
+        let demo_clock = match with_demo {
+            true => Some(demo::set_clock(&system, settings.demo.speed).await?),
+            false => None,
+        };
+        let halls = system
+            .supervisor
+            .send(StartAll)
+            .await?
+            .context("could not rebuild the halls")?;
+        info!(
+            halls,
+            ms = started.elapsed().as_millis() as u64,
+            "halls are live"
+        );
+        let app = Data::new(App {
+            system,
+            records: stores.records,
+            auth,
+            settings,
+            started,
+        });
+        let server = serve(listener, app.clone())?;
+        Ok(Self {
+            address,
+            app,
+            server,
+            first_password,
+            demo_clock,
+        })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn app(&self) -> Data<App> {
+        self.app.clone()
+    }
+
+    /// Starts the demonstration, if it was asked for, and says where everything is.
+    ///
+    /// # Errors
+    /// See [`demo::start`].
+    pub async fn start_demo(&self) -> anyhow::Result<Option<String>> {
+        let Some(clock) = &self.demo_clock else {
+            return Ok(None);
+        };
+        let base = format!("http://{}", self.address);
+        demo::start(self.app(), Arc::clone(clock), &base)
+            .await
+            .map(Some)
+    }
+
+    /// Answers until a signal asks to stop; then every hall keeps a snapshot.
+    ///
+    /// # Errors
+    /// The server failed.
+    pub async fn run_until_stopped(self) -> anyhow::Result<()> {
+        let app = self.app.clone();
+        actix_web::rt::spawn(prune_for_ever(app.clone()));
+        self.server.await?;
+        info!("stopping");
+        let _ = app.system.supervisor.send(KeepAll).await;
+        Ok(())
+    }
+}
+
+fn serve(listener: TcpListener, app: Data<App>) -> anyhow::Result<Server> {
+    let server = app.settings.server.clone();
+    let stalled = Duration::from_secs(server.stalled_secs);
+    let workers = match server.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    };
+    let server = HttpServer::new(move || {
+        HttpApp::new()
+            .app_data(app.clone())
+            .app_data(PayloadConfig::new(server.body_limit))
+            .wrap(from_fn(web::error::finish))
+            .configure(web::configure)
+    })
+    .workers(workers)
+    // Small frames go out at once, and a peer that acknowledges nothing is dropped by the kernel:
+    // a jammed socket is never polled, so no timer of ours could do it.
+    .tcp_nodelay(true)
+    .on_connect(move |connection, _| set_user_timeout(connection, stalled))
+    .shutdown_timeout(2)
+    .listen(listener)?
+    .run();
+    Ok(server)
+}
+
+fn set_user_timeout(connection: &dyn std::any::Any, stalled: Duration) {
+    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
+        && let Err(cause) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stalled))
+    {
+        warn!(%cause, "a stalled client of this connection will linger");
+    }
+}
+
+async fn prune_for_ever(app: Data<App>) {
+    loop {
+        if let Err(cause) = app.records.prune(app.now()).await {
+            warn!(%cause, "old keys and sessions not removed");
+        }
+        tokio::time::sleep(PRUNE).await;
+    }
+}

@@ -28,7 +28,7 @@ use crate::city::{CityActor, HallChanged};
 use crate::hub::{OpenTopic, Publish, PublishSnapshot, ScreenHub, Shape, TakeSnapshot};
 use crate::journal::{AppendError, Journal};
 use crate::ports::{Append, Clock, IdempotencyKey, PortError, Rejected, Store};
-use crate::queue::{Expect, Flowed, QueueActor, QueueChanged};
+use crate::queue::{Expect, Flowed, Forget, QueueActor, QueueChanged};
 use crate::window::{Seat, WindowActor, WindowChanged};
 
 /// Commands that may wait for a hall; more than that are made to wait at their connection.
@@ -608,10 +608,24 @@ impl HallActor {
             | Event::WindowConfigured { .. }
             | Event::WindowRemoved { .. } => self.rebuild_children(ctx),
             Event::DayEnded { .. } => {
-                self.watched.retain(|id, _| self.hall.ticket(*id).is_some());
+                self.forget_tickets_gone();
                 self.rebuild_children(ctx);
             }
             _ => {}
+        }
+    }
+
+    fn forget_tickets_gone(&mut self) {
+        let hall = &self.hall;
+        let gone = self.watched.extract_if(.., |id, _| hall.ticket(*id).is_none());
+        let tokens: Vec<Token> = gone.map(|(_, token)| token).collect();
+        if tokens.is_empty() {
+            return;
+        }
+        for service in self.hall.config().services.keys() {
+            if let Some(queue) = self.tools.children.queue(service) {
+                queue.do_send(Forget(tokens.clone()));
+            }
         }
     }
 
@@ -670,6 +684,8 @@ impl Actor for HallActor {
             shape: Shape::Steps { merge: MERGE },
             owner: Some(ctx.address().recipient()),
         });
+        // Screens may have missed the last step before a rebuild: it was written, but not shown.
+        ctx.notify(TakeSnapshot);
         self.rebuild_children(ctx);
         self.tools.city.do_send(HallChanged {
             hall: self.hall.id().clone(),

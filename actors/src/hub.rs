@@ -12,11 +12,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use bytes::Bytes;
 use dashboards::frame::text_frame;
+use tokio::time::Instant;
 use tracing::debug;
 
 /// Frames kept of a topic whose deltas are steps.

@@ -9,10 +9,10 @@ use dashboards::queue::QueueView;
 use dashboards::ticket::TicketView;
 use rules::flow::QueueFlow;
 use rules::forecast::WaitEstimate;
-use rules::ids::{HallId, ServiceId};
+use rules::ids::{HallId, ServiceId, Token};
 use rules::time::{TimeZone, Timestamp};
 
-use crate::hub::{ScreenHub, Shape};
+use crate::hub::{CloseTopic, ScreenHub, Shape};
 use crate::ports::Clock;
 use crate::publisher::Publisher;
 
@@ -48,6 +48,11 @@ pub struct QueueChanged {
 pub struct Expect {
     pub service_secs: u32,
 }
+
+/// The tickets with these tokens are gone; nobody watches them any more.
+#[derive(Message, Clone)]
+#[rtype(result = "()")]
+pub struct Forget(pub Vec<Token>);
 
 /// Wait of a ticket with so many people ahead.
 #[derive(Message)]
@@ -142,7 +147,13 @@ impl Actor for QueueActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(REFRESH, |queue, _| queue.publish());
+        ctx.run_interval(REFRESH, |queue, ctx| {
+            if ctx.connected() {
+                queue.publish();
+            } else {
+                ctx.stop(); // its hall is gone or has removed it; the interval alone would keep it
+            }
+        });
     }
 }
 
@@ -171,6 +182,18 @@ impl Handler<Expect> for QueueActor {
     fn handle(&mut self, message: Expect, _: &mut Self::Context) {
         self.flow.expect(message.service_secs);
         self.publish();
+    }
+}
+
+impl Handler<Forget> for QueueActor {
+    type Result = ();
+
+    fn handle(&mut self, Forget(tokens): Forget, _: &mut Self::Context) {
+        for token in tokens {
+            if self.phones.remove(&token.0).is_some() {
+                self.hub.do_send(CloseTopic(format!("ticket.{}", token.0)));
+            }
+        }
     }
 }
 

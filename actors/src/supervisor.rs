@@ -305,7 +305,8 @@ impl Handler<Register> for Supervisor {
             key,
             clock,
         } = message;
-        if let Some(clock) = clock {
+        let exists = self.halls.get(&id).is_some();
+        if let Some(clock) = clock.filter(|_| !exists) {
             self.clocks.insert(id.clone(), clock);
         }
         let now = self
@@ -314,7 +315,6 @@ impl Handler<Register> for Supervisor {
             .map_or_else(|| SystemClock.now(), |clock| clock.now());
         let journal = self.journal.clone();
         let hall = id.clone();
-        let exists = self.halls.get(&id).is_some();
         let write =
             async move { write_registration(journal, hall, config, now, by, key, exists).await };
         AtomicResponse::new(Box::pin(wrap_future::<_, Self>(write).then(

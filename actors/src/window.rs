@@ -3,7 +3,7 @@
 //! is back the window is where it was.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use dashboards::window::WindowView;
@@ -11,6 +11,7 @@ use rules::hall::{Command, Event, Recorded};
 use rules::ids::{HallId, WindowId};
 use rules::time::{TimeZone, Timestamp};
 use serde::Serialize;
+use tokio::time::Instant;
 use tracing::info;
 
 use crate::hall::{HallActor, Submit, Submitted};
@@ -118,6 +119,10 @@ impl WindowActor {
     }
 
     fn look_for_beat(&mut self, ctx: &mut Context<Self>) {
+        if !ctx.connected() {
+            ctx.stop(); // its hall is gone or has removed it; the interval alone would keep it
+            return;
+        }
         let lost = self
             .last_beat
             .is_some_and(|at| at.elapsed() > HEARTBEAT_LOST);

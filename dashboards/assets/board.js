@@ -104,7 +104,7 @@ function paint() {
       h("div.big-win.fit", null, windowName(call.window))));
     paintCalls($("recent"), calls.slice(2, 2 + ROWS), (call) => h("li.row", { "data-number": call.number },
       h("span.row-no.num.fit", null, call.number), h("span.row-win.fit", null, windowName(call.window)),
-      h("span.row-service.fit", null, call.kind === "recall" ? "↻ " : "", serviceName(call.service))));
+      h("span.row-service.two.fit", null, call.kind === "recall" ? "↻ " : "", serviceName(call.service))));
     const missed = data.missed || [];
     fill($("missed"), missed.length ? missed.map((no) => h("span", null, no)) : "—");
     fit($("missed"));
@@ -128,7 +128,7 @@ function paintServices() {
     const estimate = estimateText((queues[id] || {}).estimate);
     const waiting = hidden ? "—" : number(service.waiting);
     return h("li.tile", { "data-service": id },
-      h("p.tile-name.fit", null, nameOf(service.name)),
+      h("p.tile-name.two.fit", null, nameOf(service.name)),
       h("p.tile-count.fit", null, t("board.waiting") + " ", h("b.num", null, waiting), " " + t("board.people")),
       h("p.tile-more.num.fit", null, t("board.estimate") + " " + ((!hidden && estimate) || "—")));
   }));
@@ -162,7 +162,8 @@ function tick() {
   text($("clock"), clock.time());
   text($("date"), clock.date());
   const since = clock.time(asOf, true);
-  if (failure || state === "denied") text($("line"), "⚠ " + t("live.denied"));
+  if (state === "denied") text($("line"), "⚠ " + t("live.denied"));
+  else if (failure) text($("line"), "⚠ " + t("board.refused"));
   else if (state === "live") text($("line"), "● " + t("live.on") + " " + clock.time(clock.now(), clock.rate <= 5));
   else if (state === "boot") text($("line"), t("live.boot"));
   else text($("line"), "⚠ " + t("live.lost") + (data ? " " + t("live.as-of", { at: since }) : ""));

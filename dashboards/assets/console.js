@@ -4,8 +4,8 @@ import { connectLive } from "./lib/live.js";
 import { HallClock, span, byId, clockOf, minutes } from "./lib/hall.js";
 import { get, post, put, hallPath, newKey, toSignIn } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
-import { $, h, fill, text, memory, openDialog } from "./lib/dom.js";
-import { session, signOut, langButton, liveLine, lastNews, field, whoText, covers, confirmDialog } from "./lib/desk.js";
+import { $, h, fill, text, memory, openDialog, calmly, swap } from "./lib/dom.js";
+import { session, signOut, langButton, liveLine, newsAt, field, whoText, covers, confirmDialog } from "./lib/desk.js";
 
 const HEARTBEAT_MS = 10000;
 const LOCK_MS = 600;         // after an answer: the second half of a double press must not hit the next action
@@ -117,7 +117,7 @@ async function transfer() {
       Object.keys(data.windows || {}).sort(byId).filter((id) => id !== win).map((id) => h("option", { value: id }, nameOf(data.windows[id].name))));
     return h("div", null, h("h2", null, t("console.transfer-title", { number: ticketNo() })),
       h("label.field", null, h("span", null, t("console.to-window")), at), h("p.dim", null, t("console.choose-service")),
-      h("div.service-list", null, Object.keys(data.services || {}).sort(byId).map((id) => h("button.btn", { type: "button",
+      h("div.service-list", null, Object.keys(data.services || {}).sort(byId).map((id, i) => h("button.btn", { type: "button", autofocus: i === 0,
         onclick: () => close(at.value ? { service: id, window: at.value } : { service: id }) },
         nameOf(data.services[id].name), id === from ? " · " + t("console.same-service") : "", h("br"),
         h("span.small.dim.num", null, t("console.waiting-n", { n: number(data.services[id].waiting) }))))),
@@ -287,7 +287,7 @@ function ticketPanel() {
     h("div", null, h("p.ticket-no.num", { id: "ticket-number" }, ticket.number),
       h("p.ticket-service", null, nameOf(((data.services || {})[ticket.service] || {}).name) || nameOf(ticket.service_name) || ticket.service),
       h("p.dim.num", null, facts)),
-    h("div.ticket-timer", null, h("span.tag" + (state === "serving" ? ".good" : ".warn"), null, t("window." + state)), h("b.num", { id: "timer" }, timer())),
+    h("div.ticket-timer", null, h("span.tag" + (state === "serving" ? ".good" : ".warn"), null, t("window." + state)), h("b.num", { id: "timer" })),
     told && h("p.ticket-why.dim", null, t("console.why") + nameOf(told.words)));
 }
 
@@ -335,26 +335,40 @@ function banner() {
   if (live.state === "denied") return h("p.note.bad", { role: "alert" }, t("live.denied"));
   if (live.state === "stale" || live.state === "offline") return h("p.note.bad", { role: "alert" }, t("console.offline"));
   if (data && data.state === "closed") return h("p.note.warn", null, t("console.hall-closed"));
-  return h("span", { hidden: true });
+  return null;
 }
 
-function paint() {
+const SLOTS = ["banner", "ticket", "next-step", "keys", "said", "day", "next", "holder", "held"];
+
+function paint() { calmly(paintNow); }
+
+function paintNow() {
   if (!live) return;
   paintBar();
   if (!data) return void fill($("main"), h("p.page.dim", null, t("live.boot")));
   if (!mine) return void fill($("main"), h("div.page", null, h("p.note.bad", null, t("console.no-window", { window: win })), h("a.btn", { href: "/console" }, t("console.choose"))));
+  if (!$("slot-ticket")) {
+    const slots = SLOTS.map((name) => h("div.slot", { id: "slot-" + name }));
+    fill($("main"), h("div.desk-grid", null, h("div.work", null, slots.slice(0, 6)), h("aside.side", null, slots.slice(6))));
+  }
   const main = primary();
-  const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.action : null;
-  fill($("main"), h("div.desk-grid", null,
-    h("div.work", null, banner(), ticketPanel(),
-      h("button.btn.go.next", { type: "button", id: "primary", disabled: !allowed(main), "data-action": "primary",
-        onclick: (event) => { event.currentTarget.blur(); act("primary"); } }, busy ? t("console.working") : label(main, hotkeys.primary)),
-      h("div.keys", null, ["call_next", "recall", "start", "complete", "no_show", "hold", "transfer", "pause"].map(button)),
-      h("p.said-line" + (said.kind ? "." + said.kind : ""), { role: "status" }, said.words || t("console.keys-hint")),
-      myDayPanel()),
-    h("aside.side", null, nextPanel(), holderPanel(), heldPanel())));
-  const again = focused && document.querySelector("[data-action=" + focused + "]");
-  if (again && !document.querySelector("dialog[open]")) again.focus();
+  const focused = document.activeElement && document.activeElement.dataset.action;
+  const parts = {
+    banner: banner(),
+    ticket: ticketPanel(),
+    "next-step": h("button.btn.go.next", { type: "button", id: "primary", disabled: !allowed(main), "data-action": "primary",
+      onclick: (event) => { event.currentTarget.blur(); act("primary"); } }, busy ? t("console.working") : label(main, hotkeys.primary)),
+    keys: h("div.keys", null, ["call_next", "recall", "start", "complete", "no_show", "hold", "transfer", "pause"].map(button)),
+    said: h("p.said-line" + (said.kind ? "." + said.kind : ""), { role: "status" }, said.words || t("console.keys-hint")),
+    day: myDayPanel(),
+    next: nextPanel(),
+    holder: holderPanel(),
+    held: heldPanel(),
+  };
+  for (const name of SLOTS) swap($("slot-" + name), parts[name]);
+  tick();
+  const again = focused && !document.querySelector("dialog[open]") && document.querySelector("[data-action=" + focused + "]");
+  if (again && again !== document.activeElement) again.focus();
 }
 
 function paintBar() {
@@ -362,8 +376,8 @@ function paintBar() {
   const name = mine ? nameOf(mine.name) : win;
   const state = mine ? t("window." + mine.state) : "";
   const counts = data ? t("console.counts", { mine: myWaiting(), all: number((data.figures || {}).waiting) }) : "";
-  const key = [name, state, counts].join("|");
-  if ($("bar").dataset.key === key) return;
+  const key = [name, state].join("|");
+  if ($("bar").dataset.key === key) return void text($("counts"), counts);
   $("bar").dataset.key = key;
   document.title = name + " · " + state;
   fill($("bar"), h("h1", null, name + " · " + state + " ", data && data.demo ? h("span.tag.demo", null, "演示 DEMO ×" + ((data.clock && data.clock.rate) || 1)) : null),
@@ -373,7 +387,7 @@ function paintBar() {
 }
 
 function tick() {
-  if ($("line")) liveLine($("line"), live, data && live.state === "live" ? clock.time(clock.now(), clock.rate <= 5) : lastNews(live));
+  if ($("line")) liveLine($("line"), live, newsAt(live, clock));
   if ($("timer") && mine && mine.ticket) text($("timer"), timer());
 }
 

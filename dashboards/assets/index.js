@@ -2,13 +2,14 @@
 import { connectLive } from "./lib/live.js";
 import { post, get } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
-import { $, h, fill } from "./lib/dom.js";
+import { $, h, fill, calmly } from "./lib/dom.js";
 import { byId } from "./lib/hall.js";
 import { session, signOut, langButton, liveLine, lastNews, passwordDialog, field, may, covers, whoText } from "./lib/desk.js";
 
 document.title = t("app.name");
 let who = null;
 let live = null;
+let ticking = 0;
 
 /** Only a path of this server: no other host, no scheme. */
 function nextPage() {
@@ -79,6 +80,7 @@ async function directory() {
     const sum = data && data.totals;
     fill(totals, sum ? t("halls.totals", { halls: ids.length, issued: number(sum.issued), waiting: number(sum.waiting), completed: number(sum.completed) }) : "");
   };
+  const heard = () => paint(live.data("city"));
   const change = () => passwordDialog().then((done) => { if (done) { who.must_change_password = false; directory(); } });
   fill($("app"),
     h("header.bar", null, h("h1", null, "大厅管家 Hallkeeper"), line, h("span", null, whoText(who)),
@@ -91,11 +93,12 @@ async function directory() {
   if (live) live.close();
   live = connectLive({
     topics: ["city"],
-    onSnapshot: (_, data) => paint(data),
-    onDelta: (_, data) => paint(data),
+    onSnapshot: () => calmly(heard),
+    onDelta: () => calmly(heard),
     onState: () => liveLine(line, live, lastNews(live)),
   });
-  setInterval(() => liveLine(line, live, lastNews(live)), 1000);
+  clearInterval(ticking);
+  ticking = setInterval(() => liveLine(line, live, lastNews(live)), 1000);
   try {
     const answer = await get("/halls");
     for (const hall of answer.halls || []) halls[hall.id] = Object.assign({}, hall, halls[hall.id]);

@@ -4,7 +4,7 @@ import { connectLive } from "./lib/live.js";
 import { HallClock, estimateText, byId, clockOf } from "./lib/hall.js";
 import { post, hallPath } from "./lib/api.js";
 import { t, t2, nameOf, lang, otherLang, useLang, homeLang, number } from "./lib/i18n.js";
-import { $, h, fill, text, fit } from "./lib/dom.js";
+import { $, h, text, fit, calmly, swap } from "./lib/dom.js";
 
 const BACK_TO_START_S = 30;
 const PER_PAGE = 6;
@@ -19,7 +19,6 @@ let data = null;
 let failure = null;
 let queues = {};
 let left = BACK_TO_START_S;
-let painted = "";
 const full = new Map(); // service -> when the server said that today's numbers are gone
 
 const live = connectLive({
@@ -57,7 +56,6 @@ function go(next) {
   view = next;
   if (view.step !== "type") held = null;
   left = BACK_TO_START_S;
-  painted = "";
   paint();
 }
 
@@ -92,8 +90,8 @@ function tile(entry) {
   const estimate = estimateText((queues[id] || {}).estimate);
   return h("button.tile", { type: "button", disabled: gone, "data-service": id, onclick: () => go({ step: "identify", path: view.path, service: id }) },
     name(service.name),
-    gone ? h("span.why", null, t("kiosk.contingent")) : h("span.facts.num", null, t("kiosk.waiting", { n: number(service.waiting) }),
-      " · ", t("kiosk.estimate", { range: estimate || "—" })));
+    gone ? h("span.why", null, t("kiosk.contingent")) : h("span.facts.num", null, h("span", null, t("kiosk.waiting", { n: number(service.waiting) })),
+      " · ", h("span", null, t("kiosk.estimate", { range: estimate || "—" }))));
 }
 
 /* ---- the steps ---- */
@@ -108,7 +106,7 @@ function chooseStep() {
   const turn = (by, key) => h("button.key", { type: "button", disabled: page + by < 0 || page + by >= pages,
     onclick: () => go({ step: "choose", path: view.path, page: page + by }) }, t(key));
   return h("section.step", null, heading("kiosk.choose"),
-    h("div", null, shown.length ? h("div.tiles", null, shown.map(tile)) : h("p", null, t("kiosk.no-services")),
+    h("div.list", null, shown.length ? h("div.tiles", null, shown.map(tile)) : h("p", null, t("kiosk.no-services")),
       pages > 1 && h("div.pager", null, turn(-1, "kiosk.prev"), h("span.num", null, (page + 1) + " / " + pages), turn(1, "kiosk.next"))));
 }
 
@@ -145,7 +143,6 @@ function press(key) {
   else if (held.digits.length < lengthOf(view.kind) && (key !== "X" || held.digits.length === 17)) held.digits += key;
   view.said = "";
   left = BACK_TO_START_S;
-  painted = "";
   paint();
 }
 
@@ -213,7 +210,9 @@ function stepNode() {
   return view.step === "identify" ? identifyStep() : view.step === "type" && held ? typeStep() : chooseStep();
 }
 
-function paint() {
+function paint() { calmly(paintNow); }
+
+function paintNow() {
   text($("hall-name"), data ? nameOf(data.name) : "");
   fit($("hall-name"));
   $("ribbon").hidden = !(data && data.demo);
@@ -227,9 +226,7 @@ function paint() {
   $("line").classList.toggle("bad", bad);
   text($("line"), bad ? "⚠ " + t("live.lost") : live.state === "live" ? "● " + t("live.on") : t("live.boot"));
   const next = stepNode();
-  if (next.outerHTML !== painted) {
-    painted = next.outerHTML;
-    fill($("main"), next);
+  if (swap($("main"), next)) {
     const output = next.querySelector("output");
     if (output) fit(output);
   }
@@ -244,7 +241,6 @@ function tick() {
 $("lang").addEventListener("click", () => {
   useLang(otherLang());
   left = BACK_TO_START_S;
-  painted = "";
   paint();
 });
 $("home").addEventListener("click", toStart);

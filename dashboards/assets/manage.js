@@ -3,8 +3,8 @@ import { connectLive } from "./lib/live.js";
 import { windowCount, byId, span, clockOf, HallClock } from "./lib/hall.js";
 import { get, post, put, del, hallPath, query, toSignIn } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
-import { $, h, fill, text, openDialog } from "./lib/dom.js";
-import { session, signOut, langButton, liveLine, lastNews, field, form, confirmDialog, FIGURES, may, covers, whoText } from "./lib/desk.js";
+import { $, h, fill, text, openDialog, calmly } from "./lib/dom.js";
+import { session, signOut, langButton, liveLine, newsAt, field, form, confirmDialog, FIGURES, may, covers, whoText } from "./lib/desk.js";
 
 const TABS = ["today", "setup", "policy", "tickets", "accounts", "devices"];
 const ROLES = ["clerk", "manager", "supervisor", "admin"];
@@ -18,6 +18,7 @@ let live = null;
 let clock = null;
 let data = null;      // the hall's live snapshot
 let onFrame = null;   // what the open tab repaints when a frame comes
+let lineNode = null;
 let shape = "";       // ids of services and windows: the set-up tab is drawn again only when these change
 
 const here = (...more) => hallPath(hall, ...more);
@@ -90,7 +91,7 @@ function todayTab(main) {
       (answer.by_service || []).map((row) => h("tr", null, h("td", null, nameOf((data.services[row.service] || {}).name) || row.service),
         FIGURES.map((key) => h("td.num", null, number(row.figures[key]))))), t("today.no-services")));
   }) });
-  fill(main, state, services, windows, h("section.panel", null, h("h2", null, t("today.other-day")), h("div.grid", null, day), past));
+  fill(main, state, h("div.pair", null, services, windows), h("section.panel", null, h("h2", null, t("today.other-day")), h("div.grid", null, day), past));
   const run = (verb) => tell(() => post(here(verb)));
   onFrame = () => {
     const now = data.state;
@@ -413,7 +414,12 @@ function bar() {
   const line = h("span.live.num", { role: "status" });
   fill($("bar"), h("h1", null, t("manage.title")), choose, line, h("span", null, whoText(who)), h("a.btn.thin", { href: "/" }, t("manage.home")), langButton(),
     h("button.btn.thin", { type: "button", onclick: signOut }, t("sign.out")));
-  if (live) setInterval(() => liveLine(line, live, live.state === "live" ? clock.time(clock.now(), clock.rate <= 5) : lastNews(live)), 1000);
+  lineNode = line;
+  tick();
+}
+
+function tick() {
+  if (live) liveLine(lineNode, live, newsAt(live, clock));
 }
 
 function heard(_, folded, frame) {
@@ -422,8 +428,10 @@ function heard(_, folded, frame) {
   if (frame.kind === "snapshot") clock.snapshot(folded.clock, folded.demo);
   else clock.frame(frame.at);
   if (first) show();
-  else if (onFrame) onFrame();
+  else calmly(repaint);
 }
+
+const repaint = () => { if (onFrame) onFrame(); };
 
 session().then(async (found) => {
   who = found;
@@ -439,6 +447,7 @@ session().then(async (found) => {
     clock = new HallClock(live.serverNow);
   }
   bar();
+  setInterval(tick, 1000);
   window.addEventListener("hashchange", () => { bar(); show(); });
   return show();
 }).catch((error) => fill($("main"), h("p.note.bad", null, error.detail || error.message)));

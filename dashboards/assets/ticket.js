@@ -3,7 +3,7 @@ import { connectLive } from "./lib/live.js";
 import { zoneOf, clockOf, estimateText } from "./lib/hall.js";
 import { get, post, newKey } from "./lib/api.js";
 import { t, nameOf, lang, switchLang, number } from "./lib/i18n.js";
-import { $, h, fill, text, fit, memory, openDialog } from "./lib/dom.js";
+import { $, h, text, fit, memory, openDialog, calmly, swap } from "./lib/dom.js";
 
 const POLL_MS = 15000;
 const SOON = 3; // so few ahead: come back to the hall
@@ -20,7 +20,6 @@ let zone = 480;
 let buzzed = "";
 let stars = 0;
 let busy = false;
-let painted = "";
 
 const live = connectLive({
   topics: ["ticket." + token],
@@ -136,12 +135,14 @@ function body() {
     data.state === "waiting" && data.ahead <= SOON && h("p.band", null, t("ticket.soon")),
     said && h("p.said", { role: "alert" }, said),
     data.state === "waiting" && h("button.big.bad", { type: "button", disabled: busy, onclick: cancel }, t("ticket.cancel")),
-    h("p.more.num", null, t("ticket.issued", { at: clockOf(data.issued_at) })));
+    h("p.more.issued.num", null, t("ticket.issued", { at: clockOf(data.issued_at) })));
 }
 
 const hhmmss = (ms) => new Date(ms + zone * 60000).toISOString().slice(11, 19);
 
-function paint() {
+function paint() { calmly(paintNow); }
+
+function paintNow() {
   const stale = live.state !== "live" && live.state !== "boot";
   document.body.dataset.state = data ? data.state : "boot";
   document.body.dataset.stale = String(stale && Boolean(data));
@@ -150,9 +151,7 @@ function paint() {
   $("ribbon").hidden = !(data && data.demo);
   if (data && data.demo) text($("ribbon"), "演示 DEMO ×" + ((data.clock && data.clock.rate) || 1));
   const next = body();
-  if (next.outerHTML !== painted) {
-    painted = next.outerHTML;
-    fill($("main"), next);
+  if (swap($("main"), next)) {
     const no = next.querySelector(".fit");
     if (no) fit(no);
   }
@@ -163,7 +162,8 @@ function paint() {
 
 function line(stale) {
   $("line").classList.toggle("bad", stale);
-  if (stale) text($("line"), data ? t("ticket.stale", { at: hhmmss(asOf) }) : "⚠ " + t("live.lost"));
+  if (gone && !data) text($("line"), "");
+  else if (stale) text($("line"), data ? t("ticket.stale", { at: hhmmss(asOf) }) : "⚠ " + t("live.lost"));
   else text($("line"), live.state === "live" && data ? "● " + t("live.on") + " " + hhmmss(live.serverNow()) : "");
 }
 
@@ -178,5 +178,5 @@ setInterval(() => {
   else if (!document.hidden && live.silentMs > 1500) poll();
   line(live.state !== "live" && live.state !== "boot");
 }, 1000);
-window.addEventListener("resize", () => { painted = ""; paint(); });
+window.addEventListener("resize", () => { const no = document.querySelector(".fit"); if (no) fit(no); });
 paint();

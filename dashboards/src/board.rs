@@ -10,9 +10,10 @@ use rules::figures::Figures;
 use rules::hall::{Event, Hall, MenuEntry, Recorded};
 use rules::ids::{MenuId, ServiceId, WindowId};
 use rules::name::Name;
+use rules::number::NumberTemplate;
 use rules::ticket::{Ticket, TicketState};
 use rules::time::Timestamp;
-use rules::window::Window;
+use rules::window::{Window, WindowKind};
 use serde::Serialize;
 
 /// Calls kept on a board.
@@ -49,7 +50,9 @@ pub struct Snapshot<'a> {
 #[derive(Debug, Serialize)]
 pub struct ServiceFace<'a> {
     pub name: &'a Name,
-    pub prefix: &'a str,
+    #[serde(flatten)]
+    pub template: &'a NumberTemplate,
+    pub contingent: Option<u32>,
     pub menu: Option<&'a MenuId>,
     pub waiting: usize,
     pub windows_open: u64,
@@ -61,6 +64,7 @@ pub struct ServiceFace<'a> {
 #[derive(Debug, Serialize)]
 pub struct WindowFace<'a> {
     pub name: &'a Name,
+    pub kind: WindowKind,
     pub state: &'static str,
     pub since: String,
     pub services: &'a BTreeSet<ServiceId>,
@@ -214,7 +218,8 @@ fn service_face<'a>(hall: &'a Hall, id: &'a ServiceId) -> Option<ServiceFace<'a>
     let service = hall.config().services.get(id)?;
     Some(ServiceFace {
         name: &service.name,
-        prefix: &service.template.prefix,
+        template: &service.template,
+        contingent: service.contingent,
         menu: service.menu.as_ref(),
         waiting: hall.waiting_count(id),
         windows_open: hall.windows_open(id),
@@ -235,6 +240,7 @@ fn window_face<'a>(hall: &'a Hall, window: &'a Window) -> WindowFace<'a> {
     let ticket = window.state.ticket().and_then(|id| hall.ticket(id));
     WindowFace {
         name: &window.plan.name,
+        kind: window.plan.kind,
         state: window.state.name(),
         since: hall.config().time_zone.rfc3339(window.since),
         services: &window.plan.services,

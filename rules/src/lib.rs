@@ -11,8 +11,8 @@
 //! is *missed* and may be *requeued*.
 //!
 //! # Invariants
-//! 1. A number is held by at most one open ticket of a hall; numbers of a day are unique by
-//!    (day, number, round).
+//! 1. A number is held by at most one open ticket of a hall; numbers are unique by (day of
+//!    issue, number, round).
 //! 2. A ticket is at one window at most; a window has one ticket at most.
 //! 3. Issued = waiting + called + serving + held + completed + missed + cancelled + expired.
 //! 4. A refused command changes nothing; `decide` takes `&self`, so the compiler holds us to it.
@@ -33,6 +33,9 @@ pub mod policy;
 pub mod ticket;
 pub mod time;
 pub mod window;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use hall::{Command, Event, Hall, Recorded, Refusal};
 pub use time::Timestamp;

@@ -86,7 +86,7 @@ pub struct Ticket {
     pub id: TicketId,
     /// As printed, e.g. `B005`.
     pub number: String,
-    /// How often the series had wrapped that day; (day, number, round) is unique in a hall.
+    /// How often the series had wrapped; (day of issue, number, round) is unique in a hall.
     pub round: u32,
     /// The business day it is counted in.
     pub day: NaiveDate,
@@ -126,7 +126,6 @@ pub struct Ticket {
     pub window: Option<WindowId>,
     pub clerk: Option<ClerkId>,
     pub rating: Option<Rating>,
-    #[serde(flatten)]
     pub state: TicketState,
 }
 

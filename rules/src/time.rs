@@ -25,11 +25,11 @@ impl Timestamp {
     }
 
     pub const fn plus_secs(self, secs: u64) -> Self {
-        Self(self.0.saturating_add((secs as i64).saturating_mul(1000)))
+        Self(self.0.saturating_add(millis(secs)))
     }
 
     pub const fn minus_secs(self, secs: u64) -> Self {
-        Self(self.0.saturating_sub((secs as i64).saturating_mul(1000)))
+        Self(self.0.saturating_sub(millis(secs)))
     }
 
     /// Whole seconds from `earlier` to here; 0 when `earlier` lies ahead.
@@ -46,8 +46,12 @@ impl Timestamp {
         }
     }
 
+    /// The same instant on the calendar; one beyond the years that RFC 3339 can write stands at
+    /// their edge, a day inside it, so that every zone has a local time for it.
     fn utc(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        const FIRST: i64 = -62_135_510_400_000; // 0001-01-02T00:00:00Z
+        const LAST: i64 = 253_402_214_400_000; // 9999-12-31T00:00:00Z
+        DateTime::from_timestamp_millis(self.0.clamp(FIRST, LAST)).unwrap_or_default()
     }
 
     /// RFC 3339 in UTC, e.g. `2026-11-02T01:05:00.000Z`.
@@ -60,6 +64,16 @@ impl Timestamp {
         DateTime::parse_from_rfc3339(text)
             .ok()
             .map(|at| Self(at.timestamp_millis()))
+    }
+}
+
+/// As many milliseconds, or as many as there can be.
+const fn millis(secs: u64) -> i64 {
+    let millis = secs.saturating_mul(1000);
+    if millis > i64::MAX as u64 {
+        i64::MAX
+    } else {
+        millis as i64
     }
 }
 

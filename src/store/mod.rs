@@ -15,7 +15,7 @@ mod sqlite;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 
 pub use postgres::PostgresStore;
 pub use records::Records;
@@ -77,7 +77,8 @@ fn sqlite_path(url: &str, data_dir: &Path) -> Option<PathBuf> {
 /// A name for this process as owner of halls, drawn afresh each time.
 fn fresh_owner() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).context("could not draw a name for this process")?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow!("could not draw a name for this process: {error}"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

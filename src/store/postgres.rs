@@ -154,10 +154,7 @@ async fn commit(
     owner: &str,
     batch: &[Append],
 ) -> Result<Vec<Result<(), Rejected>>, PortError> {
-    let mut transaction = pool
-        .begin()
-        .await
-        .map_err(unavailable("could not begin"))?;
+    let mut transaction = pool.begin().await.map_err(unavailable("could not begin"))?;
     let used = used_keys(&mut transaction, batch).await?;
     let plan = Plan::of(batch, &used);
     let moved = move_heads(&mut transaction, owner, &plan).await?;
@@ -170,10 +167,7 @@ async fn commit(
     Ok(results)
 }
 
-async fn used_keys(
-    writer: &mut PgConnection,
-    batch: &[Append],
-) -> Result<Vec<Used>, PortError> {
+async fn used_keys(writer: &mut PgConnection, batch: &[Append]) -> Result<Vec<Used>, PortError> {
     let asked = key_questions(batch);
     if asked.is_empty() {
         return Ok(Vec::new());

@@ -1,7 +1,8 @@
 //! The rows of a batch, as both dialects take them: each kind as one JSON array, so that a
 //! transaction has few statements however many appends it carries.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actors::ports::{Append, PortError, Rejected};
 use rules::hall::Recorded;
@@ -56,11 +57,11 @@ pub(super) struct TicketRow<'a> {
     green: Option<u32>,
     tags: String,
     holder_kind: Option<IdentityKind>,
-    name_masked: Option<&'a str>,
-    id_masked: Option<&'a str>,
-    phone_masked: Option<&'a str>,
-    person: Option<&'a str>,
-    appointment: Option<&'a str>,
+    name_masked: Option<Cow<'a, str>>,
+    id_masked: Option<Cow<'a, str>>,
+    phone_masked: Option<Cow<'a, str>>,
+    person: Option<Cow<'a, str>>,
+    appointment: Option<Cow<'a, str>>,
     issued_at: i64,
     first_called_at: Option<i64>,
     started_at: Option<i64>,
@@ -121,7 +122,7 @@ impl<'a> Rows<'a> {
     /// the other leaves for a third, in an order that no sorting makes safe.
     fn may_cross(tickets: &[TicketRow<'_>]) -> bool {
         let mut at_windows = tickets.iter().filter(|row| occupies(row.state));
-        let mut halls = std::collections::BTreeSet::new();
+        let mut halls = BTreeSet::new();
         at_windows.any(|row| !halls.insert(row.hall))
     }
 }
@@ -205,11 +206,11 @@ fn ticket_row<'a>(
         green: ticket.green,
         tags: json(&ticket.tags)?,
         holder_kind: holder.map(|holder| holder.kind),
-        name_masked: holder.and_then(|holder| holder.name_masked.as_deref()),
-        id_masked: holder.and_then(|holder| holder.id_masked.as_deref()),
-        phone_masked: holder.and_then(|holder| holder.phone_masked.as_deref()),
-        person: holder.and_then(|holder| holder.person.as_deref()),
-        appointment: ticket.appointment.as_ref().map(|at| at.number.as_str()),
+        name_masked: holder.and_then(|holder| plain(holder.name_masked.as_deref())),
+        id_masked: holder.and_then(|holder| plain(holder.id_masked.as_deref())),
+        phone_masked: holder.and_then(|holder| plain(holder.phone_masked.as_deref())),
+        person: holder.and_then(|holder| plain(holder.person.as_deref())),
+        appointment: plain(ticket.appointment.as_ref().map(|at| at.number.as_str())),
         issued_at: ticket.issued_at.millis(),
         first_called_at: millis(ticket.first_called_at),
         started_at: millis(ticket.started_at),
@@ -237,6 +238,15 @@ fn window_of(ticket: &Ticket) -> Option<&str> {
         | TicketState::Expired => ticket.window.as_ref(),
     };
     window.map(|window| window.as_str())
+}
+
+/// A visitor's own words without the character that PostgreSQL cannot hold in a text: one such
+/// would have the whole batch refused.
+fn plain(text: Option<&str>) -> Option<Cow<'_, str>> {
+    text.map(|text| match text.contains('\0') {
+        true => Cow::Owned(text.replace('\0', "")),
+        false => Cow::Borrowed(text),
+    })
 }
 
 /// JSON of what is to be stored. It cannot fail for the types stored here.

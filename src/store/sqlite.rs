@@ -35,6 +35,14 @@ const OLDEST_VERSION: [u32; 3] = [3, 51, 3];
 /// this is met only when a tool outside holds the file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Pages kept in memory per connection, as kibibytes below zero: the open day's tickets and the
+/// upper levels of the indexes fit.
+const CACHE_SIZE: &str = "-32000";
+
+/// Pages of write-ahead log (32 MiB) before they are carried into the file. The pages at the end of
+/// each hall's events change with every batch; carried seldom, they are carried once for many.
+const CHECKPOINT_PAGES: &str = "8000";
+
 /// Connections for reading. Reads are short; more would only compete for the page cache.
 const READERS: u32 = 4;
 
@@ -128,6 +136,8 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
+        .pragma("cache_size", CACHE_SIZE)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .disable_statement_logging()
 }
 

@@ -32,6 +32,9 @@ export function liveLine(node, live, clockText) {
   else text(node, live.state === "live" ? "● " + t("live.on") + " " + clockText : t("live.boot"));
 }
 
+/** The hall's time of the last frame. */
+export const newsAt = (live, clock) => clock.time(clock.now() - (live.state === "live" ? 0 : live.silentMs * clock.rate), clock.rate <= 5);
+
 /** The box's own time of the last frame, for pages that span halls. */
 export const lastNews = (live) => new Date(live.serverNow() - (live.state === "live" ? 0 : live.silentMs)).toTimeString().slice(0, 8);
 

@@ -42,14 +42,14 @@ export function text(node, value) {
   if (node.textContent !== next) node.textContent = next;
 }
 
-/** Shrinks the font of a one-line element until its text fits; nothing on a public screen may be cut off. */
+/** Shrinks the font of an element until its text fits its box; nothing on a public screen may be cut off. */
 export function fit(node, least = 0.4) {
+  const spills = () => node.scrollWidth > node.clientWidth || (node.classList.contains("two") && node.scrollHeight > node.clientHeight);
   node.style.fontSize = "";
-  if (!node.clientWidth || node.scrollWidth <= node.clientWidth) return;
+  if (!node.clientWidth || !spills()) return;
   const full = parseFloat(getComputedStyle(node).fontSize);
-  let size = Math.max(full * least, Math.floor((full * node.clientWidth) / node.scrollWidth));
-  node.style.fontSize = size + "px";
-  while (node.scrollWidth > node.clientWidth && size > full * least) {
+  let size = node.classList.contains("two") ? full : Math.max(full * least, Math.floor((full * node.clientWidth) / node.scrollWidth) + 1);
+  while (spills() && size > full * least) {
     size -= 1;
     node.style.fontSize = size + "px";
   }
@@ -72,6 +72,32 @@ export function openDialog(build) {
     document.body.appendChild(dialog);
     dialog.showModal();
   });
+}
+
+/* A frame must not replace a button between a finger's down and up: painting waits until the finger is off. */
+let pressedAt = 0;
+const waiting = new Set();
+const release = () => setTimeout(() => {
+  pressedAt = 0;
+  for (const paint of Array.from(waiting)) { waiting.delete(paint); paint(); }
+}, 60);
+document.addEventListener("pointerdown", () => { pressedAt = performance.now(); }, true);
+document.addEventListener("pointerup", release, true);
+document.addEventListener("pointercancel", release, true);
+
+/** Paints now, or as soon as nothing is being pressed. */
+export function calmly(paint) {
+  if (pressedAt && performance.now() - pressedAt < 2000) waiting.add(paint);
+  else paint();
+}
+
+/** Puts `node` into `slot` only when it looks different, so that focus and announcements survive. */
+export function swap(slot, node) {
+  const looks = node ? node.outerHTML : "";
+  if (slot.looks === looks) return false;
+  slot.looks = looks;
+  fill(slot, node);
+  return true;
 }
 
 /** Local storage that may be switched off: reading gives null, writing is then skipped. */

@@ -22,7 +22,7 @@ const TABLE = {
   "live.as-of": ["数据截至 {at}", "as of {at}"],
   "live.denied": ["未获授权，请重新登录或重新登记设备", "Not authorised: sign in again or register this device"],
 
-  "estimate.none": ["随到随办", "no wait"],
+  "estimate.none": ["无需等候", "no wait"],
   "estimate.about": ["约 {n} 分钟", "about {n} min"],
   "estimate.range": ["{low}–{high} 分钟", "{low}–{high} min"],
 

@@ -72,7 +72,12 @@ impl Hall {
                 })
             }
             Command::RemoveWindow { window } => {
-                if self.known_window(window)?.state != WindowState::Closed {
+                let closed = self.known_window(window)?.state == WindowState::Closed;
+                // A ticket transferred to this window could be called by no other.
+                let awaited = self
+                    .tickets()
+                    .any(|t| t.state.is_open() && t.only_window.as_ref() == Some(window));
+                if !closed || awaited {
                     return Err(Refusal::WindowInUse {
                         window: window.clone(),
                     });
@@ -312,7 +317,9 @@ impl Hall {
             .copied()
             .unwrap_or_default();
         let (counter, number) = counter
-            .next(&service.template, &self.index.open_numbers)
+            .next(&service.template, |number| {
+                self.index.open_numbers.contains_key(number)
+            })
             .ok_or_else(|| Refusal::NumbersExhausted {
                 service: wish.service.clone(),
             })?;
@@ -388,7 +395,14 @@ impl Hall {
                 times: rule.times,
             });
         }
-        let line = self.line(&ticket.service, now);
+        let policy = &self.config.policy;
+        // Behind those who can be called: one placed behind an early appointment would be passed by
+        // everybody who comes before that appointment's time.
+        let mut line = self.line(&ticket.service, now);
+        line.retain(|id| {
+            self.ticket(*id)
+                .is_some_and(|other| !calling::standing(other, policy, now).early)
+        });
         let place = (rule.after as usize).min(line.len());
         let not_before = (rule.cool_down_secs > 0).then(|| now.plus_secs(rule.cool_down_secs));
         one(Event::TicketRequeued {
@@ -536,7 +550,8 @@ impl Hall {
         let ticket = self.serving(window)?;
         self.known_service(service)?;
         if let Some(to) = to_window {
-            if !self.known_window(to)?.plan.services.contains(service) {
+            let serves = self.known_window(to)?.plan.services.contains(service);
+            if !serves || ticket.excluded.contains(to) {
                 return Err(Refusal::NotForThisWindow {
                     window: to.clone(),
                     ticket: ticket.id,

@@ -82,7 +82,7 @@ pub struct Hall {
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Index {
     waiting: BTreeMap<ServiceId, BTreeSet<TicketId>>,
-    open_numbers: BTreeSet<String>,
+    open_numbers: BTreeMap<String, TicketId>,
     appointments: BTreeMap<String, TicketId>,
     tokens: BTreeMap<Token, TicketId>,
 }
@@ -104,10 +104,14 @@ impl Index {
                 .insert(ticket.id);
         } else if let Some(line) = self.waiting.get_mut(&ticket.service) {
             line.remove(&ticket.id);
+            if line.is_empty() {
+                self.waiting.remove(&ticket.service);
+            }
         }
         if ticket.state.is_open() {
-            self.open_numbers.insert(ticket.number.clone());
-        } else {
+            self.open_numbers.insert(ticket.number.clone(), ticket.id);
+        } else if self.open_numbers.get(&ticket.number) == Some(&ticket.id) {
+            // Only its own: after a wrap another ticket may hold the same number.
             self.open_numbers.remove(&ticket.number);
         }
         if !self.tokens.contains_key(&ticket.token) {

@@ -1,5 +1,7 @@
+-- Each row is parsed once, not once per column.
+with rows as materialized (select jsonb(value) as row from json_each($1))
 insert into idempotency (hall, key, fingerprint, first_seq, count, at)
 select
-    value ->> 'hall', value ->> 'key', value ->> 'fingerprint', value ->> 'first_seq',
-    value ->> 'count', value ->> 'at'
-from json_each($1)
+    row ->> 'hall', row ->> 'key', row ->> 'fingerprint', row ->> 'first_seq',
+    row ->> 'count', row ->> 'at'
+from rows

@@ -1,4 +1,6 @@
+-- Each row is parsed once, not once per column.
 -- The day of issue stays as it was first written.
+with rows as materialized (select jsonb(value) as row from json_each($1))
 insert into tickets (
     hall, id, day, issued_day, number, round, service, state, "window", clerk, channel, class,
     green, tags, holder_kind, name_masked, id_masked, phone_masked, person, appointment,
@@ -6,17 +8,17 @@ insert into tickets (
     stars, rated_at, body
 )
 select
-    value ->> 'hall', value ->> 'id', value ->> 'day', value ->> 'issued_day',
-    value ->> 'number', value ->> 'round', value ->> 'service', value ->> 'state',
-    value ->> 'window', value ->> 'clerk', value ->> 'channel', value ->> 'class',
-    value ->> 'green', value ->> 'tags', value ->> 'holder_kind', value ->> 'name_masked',
-    value ->> 'id_masked', value ->> 'phone_masked', value ->> 'person', value ->> 'appointment',
-    value ->> 'issued_at', value ->> 'first_called_at', value ->> 'started_at',
-    value ->> 'ended_at', value ->> 'calls', value ->> 'requeues', value ->> 'wait_secs',
-    value ->> 'service_secs', value ->> 'stars', value ->> 'rated_at', value ->> 'body'
-from json_each($1)
+    row ->> 'hall', row ->> 'id', row ->> 'day', row ->> 'issued_day',
+    row ->> 'number', row ->> 'round', row ->> 'service', row ->> 'state',
+    row ->> 'window', row ->> 'clerk', row ->> 'channel', row ->> 'class',
+    row ->> 'green', row ->> 'tags', row ->> 'holder_kind', row ->> 'name_masked',
+    row ->> 'id_masked', row ->> 'phone_masked', row ->> 'person', row ->> 'appointment',
+    row ->> 'issued_at', row ->> 'first_called_at', row ->> 'started_at',
+    row ->> 'ended_at', row ->> 'calls', row ->> 'requeues', row ->> 'wait_secs',
+    row ->> 'service_secs', row ->> 'stars', row ->> 'rated_at', row ->> 'body'
+from rows
 where true
-order by value ->> 'state' in ('called', 'serving')
+order by row ->> 'state' in ('called', 'serving')
 on conflict (hall, id) do update set
     day = excluded.day, number = excluded.number, round = excluded.round,
     service = excluded.service, state = excluded.state, "window" = excluded."window",

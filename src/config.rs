@@ -1,0 +1,147 @@
+//! Settings: the embedded, commented `default.toml`, then a file, then the environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use config::{Config, Environment, File, FileFormat};
+use serde::Deserialize;
+
+/// The defaults, which are also the manual.
+pub const DEFAULTS: &str = include_str!("default.toml");
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub server: Server,
+    pub data: Data,
+    pub database: Database,
+    pub session: Session,
+    pub demo: Demo,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub addr: SocketAddr,
+    pub public_url: String,
+    pub origins: Vec<String>,
+    pub workers: usize,
+    pub body_limit: usize,
+    pub stalled_secs: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    pub dir: PathBuf,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub url: String,
+}
+
+/// Never prints the password that the address may hold.
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = self.url.split(':').next().unwrap_or_default();
+        write!(f, "Database({scheme}:****)")
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    pub hours: u32,
+    pub attempts: u32,
+    pub lock_secs: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demo {
+    pub speed: f64,
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub filter: String,
+}
+
+impl Settings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// The file cannot be read, a key is unknown, or a value cannot be; the message names it.
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let mut layers = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("could not read {}", path.display()))?;
+            layers = layers.add_source(File::from_str(&text, FileFormat::Toml));
+        }
+        let environment = Environment::with_prefix("HALLKEEPER")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("server.origins");
+        let settings: Self = layers
+            .add_source(environment)
+            .build()
+            .and_then(Config::try_deserialize)
+            .context(match file {
+                Some(path) => format!("settings ({} or HALLKEEPER__…)", path.display()),
+                None => "settings (HALLKEEPER__…)".to_owned(),
+            })?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(self.session.hours > 0, "session.hours must be at least 1");
+        ensure!(
+            self.session.attempts > 0,
+            "session.attempts must be at least 1"
+        );
+        ensure!(
+            (0.1..=600.0).contains(&self.demo.speed),
+            "demo.speed must lie between 0.1 and 600"
+        );
+        ensure!(
+            self.server.body_limit >= 1024,
+            "server.body_limit must be at least 1024"
+        );
+        ensure!(
+            self.server.stalled_secs >= 1,
+            "server.stalled_secs must be at least 1"
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_defaults_are_complete() {
+        let settings = Settings::load(None).expect("defaults");
+        assert_eq!(settings.database.url, "sqlite:");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let path =
+            std::env::temp_dir().join(format!("hallkeeper-config-{}.toml", std::process::id()));
+        std::fs::write(&path, "[server]\nadress = \"x\"\n").expect("a file");
+        let error = format!("{:#}", Settings::load(Some(&path)).expect_err("refused"));
+        std::fs::remove_file(&path).expect("removed");
+        assert!(error.contains("adress"), "{error}");
+    }
+}

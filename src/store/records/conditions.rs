@@ -1,0 +1,85 @@
+//! The conditions of a query that is put together at run time: only texts from this code and
+//! numbered placeholders go into the statement, values are bound.
+
+use sqlx::AssertSqlSafe;
+
+use super::db::Statement;
+
+#[derive(Debug, Clone)]
+enum Value {
+    Text(String),
+    Int(i64),
+}
+
+/// Conditions that must all hold.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Conditions {
+    clauses: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    pub(super) fn equal(&mut self, column: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            let place = self.bind(Value::Text(value.to_owned()));
+            self.clauses.push(format!("{column} = {place}"));
+        }
+    }
+
+    pub(super) fn below(&mut self, column: &'static str, value: i64) {
+        let place = self.bind(Value::Int(value));
+        self.clauses.push(format!("{column} < {place}"));
+    }
+
+    pub(super) fn above(&mut self, hall: &str, id: u64) {
+        let hall = self.bind(Value::Text(hall.to_owned()));
+        let id = self.bind_id(id);
+        self.clauses.push(format!("(hall, id) > ({hall}, {id})"));
+    }
+
+    /// Rows behind a place in an order; `order` is `<` for a falling one.
+    pub(super) fn behind(
+        &mut self,
+        expression: &'static str,
+        order: &'static str,
+        place: &super::tickets::Place,
+    ) {
+        let key = self.bind(match &place.key {
+            super::tickets::SortValue::Text(text) => Value::Text(text.clone()),
+            super::tickets::SortValue::Int(number) => Value::Int(*number),
+        });
+        let hall = self.bind(Value::Text(place.hall.clone()));
+        let id = self.bind_id(place.id);
+        self.clauses.push(format!(
+            "({expression}, hall, id) {order} ({key}, {hall}, {id})"
+        ));
+    }
+
+    /// What stands behind `where`.
+    pub(super) fn text(&self) -> String {
+        if self.clauses.is_empty() {
+            return "1 = 1".to_owned();
+        }
+        self.clauses.join(" and ")
+    }
+
+    /// A statement that contains [`Self::text`], with the values bound.
+    pub(super) fn statement(self, text: String) -> Statement<'static> {
+        let statement = sqlx::query(AssertSqlSafe(text));
+        self.values
+            .into_iter()
+            .fold(statement, |statement, value| match value {
+                Value::Text(text) => statement.bind(text),
+                Value::Int(number) => statement.bind(number),
+            })
+    }
+
+    fn bind(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
+
+    fn bind_id(&mut self, id: u64) -> String {
+        self.bind(Value::Int(i64::try_from(id).unwrap_or(i64::MAX)))
+    }
+}

@@ -1,0 +1,191 @@
+//! The connections of the records, and how a row becomes values.
+
+use std::path::Path;
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rules::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::any::{AnyArguments, AnyPoolOptions, AnyRow};
+use sqlx::{Any, AnyPool, Executor as _, Row as _, query::Query};
+
+use super::StoreError;
+use crate::store::sqlite::{BUSY_TIMEOUT, Turn};
+
+/// Connections at most; more would only compete with the journal's.
+const CONNECTIONS: u32 = 6;
+
+/// How long a request waits for a connection before it is told that the database is away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) type Statement<'q> = Query<'q, Any, AnyArguments>;
+
+#[derive(Clone)]
+pub(super) struct Db {
+    pool: AnyPool,
+    /// SQLite only: the turn to write, shared with the journal.
+    turn: Option<Arc<Turn>>,
+}
+
+impl Db {
+    pub(super) async fn sqlite(path: &Path, turn: Arc<Turn>) -> anyhow::Result<Self> {
+        let prepare = format!(
+            "pragma busy_timeout = {}; pragma synchronous = full; pragma foreign_keys = on",
+            BUSY_TIMEOUT.as_millis()
+        );
+        let options = pool_options().after_connect(move |connection, _| {
+            let prepare = sqlx::AssertSqlSafe(prepare.clone());
+            Box::pin(async move { connection.execute(prepare).await.map(drop) })
+        });
+        let pool = connect(options, &file_url(path)?).await?;
+        Ok(Self {
+            pool,
+            turn: Some(turn),
+        })
+    }
+
+    pub(super) async fn postgres(url: &str) -> anyhow::Result<Self> {
+        let options = pool_options().after_connect(|connection, _| {
+            Box::pin(async move {
+                let prepare = "set statement_timeout = '60s'";
+                connection.execute(prepare).await.map(drop)
+            })
+        });
+        let pool = connect(options, url).await?;
+        Ok(Self { pool, turn: None })
+    }
+
+    /// Number of rows changed.
+    pub(super) async fn write(&self, statement: Statement<'_>) -> Result<u64, StoreError> {
+        let _turn = self.turn().await;
+        let done = statement.execute(&self.pool).await;
+        Ok(done.map_err(broken)?.rows_affected())
+    }
+
+    /// Like [`Self::write`], where another row may have the same name.
+    pub(super) async fn insert(
+        &self,
+        statement: Statement<'_>,
+        what: &'static str,
+    ) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
+        match statement.execute(&self.pool).await {
+            Ok(_) => Ok(()),
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                Err(StoreError::Taken { what })
+            }
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    pub(super) async fn row(&self, statement: Statement<'_>) -> Result<Option<AnyRow>, StoreError> {
+        statement.fetch_optional(&self.pool).await.map_err(broken)
+    }
+
+    pub(super) async fn rows<T>(
+        &self,
+        statement: Statement<'_>,
+        read: impl Fn(&Fields<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = statement.fetch_all(&self.pool).await.map_err(broken)?;
+        rows.iter().map(|row| read(&Fields(row))).collect()
+    }
+
+    /// Lets SQLite renew the statistics its query planner goes by; PostgreSQL does so by itself.
+    pub(super) async fn tidy(&self) -> Result<(), StoreError> {
+        if self.turn.is_some() {
+            self.write(sqlx::query("pragma optimize")).await?;
+        }
+        Ok(())
+    }
+
+    async fn turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        match &self.turn {
+            Some(turn) => Some(turn.take().await),
+            None => None,
+        }
+    }
+}
+
+fn pool_options() -> AnyPoolOptions {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
+    AnyPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+}
+
+async fn connect(options: AnyPoolOptions, url: &str) -> anyhow::Result<AnyPool> {
+    let pool = options.connect(url).await;
+    pool.context("could not connect to the records")
+}
+
+/// The path as an address, with the few characters escaped that would end it.
+fn file_url(path: &Path) -> anyhow::Result<String> {
+    let path = std::path::absolute(path)?;
+    let text = path.to_str().context("the path is not valid UTF-8")?;
+    let escaped = text
+        .replace('%', "%25")
+        .replace('?', "%3F")
+        .replace('#', "%23");
+    Ok(format!("sqlite://{escaped}?mode=rw"))
+}
+
+fn broken(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+fn corrupt(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(error.to_string())
+}
+
+/// JSON of a list of texts; it cannot fail.
+pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(corrupt)
+}
+
+/// A row's values by name.
+pub(super) struct Fields<'r>(pub(super) &'r AnyRow);
+
+impl Fields<'_> {
+    pub(super) fn text(&self, name: &str) -> Result<String, StoreError> {
+        self.0.try_get(name).map_err(corrupt)
+    }
+
+    pub(super) fn text_if_any(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.0.try_get(name).map_err(corrupt)
+    }
+
+    pub(super) fn int(&self, name: &str) -> Result<i64, StoreError> {
+        self.0.try_get(name).map_err(corrupt)
+    }
+
+    pub(super) fn int_if_any(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        self.0.try_get(name).map_err(corrupt)
+    }
+
+    pub(super) fn count(&self, name: &str) -> Result<u64, StoreError> {
+        u64::try_from(self.int(name)?).map_err(corrupt)
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.int(name)? != 0)
+    }
+
+    pub(super) fn time(&self, name: &str) -> Result<Timestamp, StoreError> {
+        self.int(name).map(Timestamp::from_millis)
+    }
+
+    pub(super) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
+        serde_json::from_str(&self.text(name)?).map_err(corrupt)
+    }
+
+    pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &self,
+        name: &str,
+    ) -> Result<T, StoreError> {
+        self.text(name)?.parse().map_err(corrupt)
+    }
+}

@@ -1,0 +1,212 @@
+//! Who may do what: one table, read by every route and by the test that walks it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use rules::ids::HallId;
+use serde::{Deserialize, Serialize};
+
+/// What somebody is. One may be several things, except that devices are one each.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Nobody in particular.
+    Visitor,
+    Kiosk,
+    Screen,
+    Clerk,
+    Manager,
+    Supervisor,
+    Admin,
+}
+
+impl Role {
+    pub const ALL: [Self; 7] = [
+        Self::Visitor,
+        Self::Kiosk,
+        Self::Screen,
+        Self::Clerk,
+        Self::Manager,
+        Self::Supervisor,
+        Self::Admin,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Visitor => "visitor",
+            Self::Kiosk => "kiosk",
+            Self::Screen => "screen",
+            Self::Clerk => "clerk",
+            Self::Manager => "manager",
+            Self::Supervisor => "supervisor",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.name() == text)
+            .ok_or(())
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What somebody may want to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// See a hall's public state: boards, queues, strips.
+    SeeHall,
+    /// Take a number for somebody.
+    IssueTicket,
+    /// Call and serve at windows.
+    WorkWindow,
+    /// See tickets with who holds them, masked.
+    ReadTickets,
+    ExportTickets,
+    /// Open and close, set up services, windows and policy.
+    ManageHall,
+    ManageDevices,
+    ManageTags,
+    /// Feed cases.
+    FeedCases,
+    RegisterHall,
+    ManageAccounts,
+    ReadAudit,
+}
+
+impl Action {
+    pub const ALL: [Self; 12] = [
+        Self::SeeHall,
+        Self::IssueTicket,
+        Self::WorkWindow,
+        Self::ReadTickets,
+        Self::ExportTickets,
+        Self::ManageHall,
+        Self::ManageDevices,
+        Self::ManageTags,
+        Self::FeedCases,
+        Self::RegisterHall,
+        Self::ManageAccounts,
+        Self::ReadAudit,
+    ];
+
+    /// The roles that may.
+    pub const fn roles(self) -> &'static [Role] {
+        use Role::{Admin, Clerk, Kiosk, Manager, Screen, Supervisor};
+        match self {
+            Self::SeeHall => &[Kiosk, Screen, Clerk, Manager, Supervisor, Admin],
+            Self::IssueTicket => &[Kiosk, Clerk, Manager, Admin],
+            Self::WorkWindow => &[Clerk, Manager, Admin],
+            Self::ReadTickets => &[Clerk, Manager, Supervisor, Admin],
+            Self::ExportTickets => &[Manager, Supervisor, Admin],
+            Self::ManageHall | Self::ManageDevices => &[Manager, Admin],
+            Self::ManageTags => &[Manager, Admin],
+            Self::FeedCases => &[Manager, Admin],
+            Self::RegisterHall | Self::ManageAccounts | Self::ReadAudit => &[Admin],
+        }
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SeeHall => "see_hall",
+            Self::IssueTicket => "issue_ticket",
+            Self::WorkWindow => "work_window",
+            Self::ReadTickets => "read_tickets",
+            Self::ExportTickets => "export_tickets",
+            Self::ManageHall => "manage_hall",
+            Self::ManageDevices => "manage_devices",
+            Self::ManageTags => "manage_tags",
+            Self::FeedCases => "feed_cases",
+            Self::RegisterHall => "register_hall",
+            Self::ManageAccounts => "manage_accounts",
+            Self::ReadAudit => "read_audit",
+        }
+    }
+}
+
+/// The halls in which somebody's roles count.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scope(BTreeSet<String>);
+
+impl Scope {
+    pub fn of(halls: impl IntoIterator<Item = String>) -> Self {
+        Self(halls.into_iter().collect())
+    }
+
+    pub fn everywhere(&self) -> bool {
+        self.0.contains("*")
+    }
+
+    pub fn holds(&self, hall: &HallId) -> bool {
+        self.everywhere() || self.0.contains(hall.as_str())
+    }
+
+    pub fn halls(&self) -> &BTreeSet<String> {
+        &self.0
+    }
+
+    /// Whether all of `halls` lie within.
+    pub fn covers(&self, halls: &[String]) -> bool {
+        self.everywhere() || halls.iter().all(|hall| self.0.contains(hall))
+    }
+}
+
+/// Somebody, as the request proved.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// Username, or `device:ID`, or `visitor`.
+    pub name: String,
+    pub roles: BTreeSet<Role>,
+    pub scope: Scope,
+    /// May call a ticket out of turn.
+    pub call_chosen: bool,
+    /// Windows a clerk may work at; empty is any.
+    pub windows: BTreeSet<String>,
+}
+
+impl Principal {
+    pub fn visitor() -> Self {
+        Self {
+            name: "visitor".to_owned(),
+            roles: BTreeSet::from([Role::Visitor]),
+            scope: Scope::of(["*".to_owned()]),
+            call_chosen: false,
+            windows: BTreeSet::new(),
+        }
+    }
+
+    pub fn is_visitor(&self) -> bool {
+        self.roles.contains(&Role::Visitor)
+    }
+
+    /// Whether one of the roles allows it, wherever.
+    pub fn may(&self, action: Action) -> bool {
+        action.roles().iter().any(|role| self.roles.contains(role))
+    }
+
+    /// Whether one of the roles allows it in this hall.
+    pub fn may_in(&self, action: Action, hall: &HallId) -> bool {
+        self.may(action) && self.scope.holds(hall)
+    }
+
+    /// The most telling role, for the audit.
+    pub fn role(&self) -> Role {
+        self.roles
+            .iter()
+            .next_back()
+            .copied()
+            .unwrap_or(Role::Visitor)
+    }
+}

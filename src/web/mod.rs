@@ -1,0 +1,127 @@
+//! HTTP and WebSocket: parse, check rights, hand over, answer. No rule of a hall lives here.
+
+pub mod access;
+pub mod auth;
+pub mod body;
+pub mod caller;
+pub mod error;
+pub mod openapi;
+pub mod routes;
+pub mod screen_socket;
+
+use std::time::Instant;
+
+use actix_web::web::{self, ServiceConfig};
+use actors::clock::SystemClock;
+use actors::ports::Clock as _;
+use actors::supervisor::HallHandle;
+use rules::ids::HallId;
+use rules::time::Timestamp;
+
+use crate::config::Settings;
+use crate::store::Records;
+use crate::store::records::AuditEntry;
+use crate::web::auth::Auth;
+use crate::web::caller::Caller;
+use crate::web::error::Problem;
+
+/// What every route works with.
+pub struct App {
+    pub system: actors::System,
+    pub records: Records,
+    pub auth: Auth,
+    pub settings: Settings,
+    pub started: Instant,
+}
+
+impl App {
+    pub fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    /// A live hall.
+    ///
+    /// # Errors
+    /// `unknown_hall`.
+    pub fn hall(&self, id: &str) -> Result<(HallId, HallHandle), Problem> {
+        let known = id.parse::<HallId>().ok().and_then(|hall| {
+            let handle = self.system.halls.get(&hall)?;
+            Some((hall, handle))
+        });
+        known.ok_or_else(|| Problem::unknown_hall(id))
+    }
+
+    /// Notes who did or saw what. The row must be there before the answer where personal data is
+    /// shown or taken out.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn audit(
+        &self,
+        caller: &Caller,
+        action: &str,
+        object: &str,
+        detail: serde_json::Value,
+    ) -> Result<(), Problem> {
+        let entry = self.audit_entry(caller, action, object, &detail);
+        Ok(self.records.insert_audit(&entry).await?)
+    }
+
+    /// Notes a refusal, without making the refused wait.
+    pub fn audit_refusal(&self, caller: &Caller, action: &str, object: &str) {
+        let entry = self.audit_entry(
+            caller,
+            "refused",
+            object,
+            &serde_json::json!({"action": action}),
+        );
+        let records = self.records.clone();
+        actix_web::rt::spawn(async move {
+            if let Err(cause) = records.insert_audit(&entry).await {
+                tracing::warn!(%cause, "refusal not audited");
+            }
+        });
+    }
+
+    fn audit_entry(
+        &self,
+        caller: &Caller,
+        action: &str,
+        object: &str,
+        detail: &serde_json::Value,
+    ) -> AuditEntry {
+        AuditEntry {
+            at: self.now(),
+            actor: caller.principal.name.clone(),
+            role: caller.principal.role().name().to_owned(),
+            action: action.to_owned(),
+            object: object.to_owned(),
+            detail: detail.to_string(),
+            ip: caller.address.clone(),
+        }
+    }
+}
+
+/// All routes.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::scope("/api")
+                .configure(openapi::configure)
+                .service(
+                    web::scope("/v1")
+                        .configure(routes::session::configure)
+                        .configure(routes::windows::configure)
+                        .configure(routes::tickets::configure)
+                        .configure(routes::halls::configure)
+                        .configure(routes::accounts::configure)
+                        .configure(routes::people::configure)
+                        .configure(routes::audit::configure),
+                )
+                .default_service(web::to(routes::unknown_path)),
+        )
+        .configure(screen_socket::configure)
+        .configure(routes::health::configure)
+        .configure(routes::pages::configure)
+        .default_service(web::to(routes::unknown_path));
+}

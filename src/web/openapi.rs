@@ -1,0 +1,77 @@
+//! The description of the interface, made from the routes themselves.
+
+use actix_web::web::ServiceConfig;
+use actix_web::{HttpResponse, get};
+use utoipa::OpenApi;
+
+use crate::web::error::ProblemBody;
+use crate::web::routes::{accounts, audit, halls, people, session, tickets, windows};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Hallkeeper",
+        description = "Halls, windows, tickets and screens. Refusals are application/problem+json with a stable \
+            `code`. `Idempotency-Key` is honoured on POST. The live feed is a WebSocket at /ws."
+    ),
+    paths(
+        session::sign_in,
+        session::show,
+        session::sign_out,
+        session::change_password,
+        session::show_hotkeys,
+        session::set_hotkeys,
+        halls::list,
+        halls::register,
+        halls::show,
+        halls::change,
+        halls::switch,
+        halls::show_policy,
+        halls::set_policy,
+        halls::show_service,
+        halls::put_service,
+        halls::delete_service,
+        halls::put_window,
+        halls::delete_window,
+        tickets::issue,
+        tickets::list,
+        tickets::export,
+        tickets::figures,
+        tickets::show,
+        tickets::cancel,
+        tickets::requeue,
+        tickets::rate_ticket,
+        tickets::show_by_token,
+        tickets::cancel_by_token,
+        tickets::rate_by_token,
+        windows::command,
+        windows::heartbeat,
+        windows::holder,
+        windows::next,
+        windows::my_day,
+        windows::held,
+        accounts::list_users,
+        accounts::add_user,
+        accounts::change_user,
+        accounts::remove_user,
+        accounts::list_devices,
+        accounts::add_device,
+        accounts::remove_device,
+        people::show_tags,
+        people::add_tag,
+        people::remove_tag,
+        people::feed_case,
+        audit::list,
+    ),
+    components(schemas(ProblemBody))
+)]
+pub struct Description;
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(show);
+}
+
+#[get("/openapi.json")]
+async fn show() -> HttpResponse {
+    HttpResponse::Ok().json(Description::openapi())
+}

@@ -1,0 +1,43 @@
+//! One file per resource.
+
+pub mod accounts;
+pub mod audit;
+pub mod halls;
+pub mod health;
+pub mod pages;
+pub mod people;
+pub mod session;
+pub mod tickets;
+pub mod windows;
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use actors::hall::Done;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::web::error::Problem;
+
+/// Nothing lives at this path.
+pub async fn unknown_path() -> Result<HttpResponse, Problem> {
+    Err(Problem::unknown(
+        "unknown_path",
+        "没有这个地址",
+        "there is nothing at this address",
+    ))
+}
+
+/// The answer to a command; a repeated one says so.
+fn answer(mut response: HttpResponseBuilder, done: &Done, body: &impl Serialize) -> HttpResponse {
+    if done.replayed {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    }
+    response.json(body)
+}
+
+/// A view as JSON, to which fields may be added.
+fn fields(view: &impl Serialize) -> serde_json::Map<String, Value> {
+    match serde_json::to_value(view) {
+        Ok(Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    }
+}

@@ -1,0 +1,170 @@
+//! The pages, their files, and the code on the slip.
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
+use actix_web::web::{Data, Path, Query, ServiceConfig, resource};
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use dashboards::assets;
+use qrcode::QrCode;
+use qrcode::render::svg;
+use serde::Deserialize;
+
+use crate::web::App;
+use crate::web::auth::{DEVICE_COOKIE, cookie};
+use crate::web::error::{Problem, lang_of};
+
+/// A screen hangs on its wall for years; its token is revoked, not forgotten.
+const DEVICE_COOKIE_SECS: i64 = 5 * 365 * 86_400;
+
+/// Pages run their own scripts and speak to their own server, nothing else.
+const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    connect-src 'self' ws: wss:; frame-ancestors 'self'";
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(asset).service(slip_code).service(favicon);
+    for (path, name) in [
+        ("/", "index"),
+        ("/board/{hall}", "board"),
+        ("/led/{hall}/{window}", "led"),
+        ("/console", "console"),
+        ("/kiosk/{hall}", "kiosk"),
+        ("/t/{token}", "ticket"),
+        ("/manage", "manage"),
+    ] {
+        config.service(resource(path).route(web::get().to(
+            move |request: HttpRequest, app: Data<App>, query: Query<PageQuery>| async move {
+                page(name, &request, &app, &query)
+            },
+        )));
+    }
+}
+
+#[derive(Deserialize)]
+struct PageQuery {
+    /// A device's token, taken once.
+    t: Option<String>,
+}
+
+fn page(
+    name: &str,
+    request: &HttpRequest,
+    app: &App,
+    query: &PageQuery,
+) -> Result<HttpResponse, Problem> {
+    if let Some(token) = &query.t {
+        return take_token(request, app, token);
+    }
+    let Some(html) = assets::page(name) else {
+        return Err(Problem::unknown(
+            "unknown_path",
+            "没有这个页面",
+            "there is no such page",
+        ));
+    };
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header(("Referrer-Policy", "same-origin"))
+        .body(html))
+}
+
+/// Turns a device's token in the address into a cookie, so that it stands in no history.
+fn take_token(request: &HttpRequest, app: &App, token: &str) -> Result<HttpResponse, Problem> {
+    if app.auth.recognise(token, app.now()).is_none() {
+        return Err(Problem::unauthorized());
+    }
+    let rest: Vec<&str> = request
+        .query_string()
+        .split('&')
+        .filter(|pair| !pair.starts_with("t="))
+        .collect();
+    let query = if rest.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", rest.join("&"))
+    };
+    let secure = request.connection_info().scheme() == "https";
+    Ok(HttpResponse::SeeOther()
+        .insert_header((LOCATION, format!("{}{query}", request.path())))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .cookie(cookie(DEVICE_COOKIE, token, DEVICE_COOKIE_SECS, secure))
+        .finish())
+}
+
+#[get("/assets/{build}/{name:.*}")]
+async fn asset(path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
+    let (build, name) = path.into_inner();
+    let Some((content, media_type)) = assets::file(&name) else {
+        return Err(Problem::unknown(
+            "unknown_path",
+            "没有这个文件",
+            "there is no such file",
+        ));
+    };
+    // A page of another build asks for files of that build; it reloads itself soon.
+    let caching = if build == assets::build() {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-store"
+    };
+    Ok(HttpResponse::Ok()
+        .content_type(media_type)
+        .insert_header((CACHE_CONTROL, caching))
+        .body(content.into_owned()))
+}
+
+#[get("/favicon.ico")]
+async fn favicon() -> HttpResponse {
+    match assets::file("icon.svg") {
+        Some((content, media_type)) => HttpResponse::Ok()
+            .content_type(media_type)
+            .body(content.into_owned()),
+        None => HttpResponse::NoContent().finish(),
+    }
+}
+
+/// The code of a slip: the address of the ticket's own page.
+#[get("/t/{token}/qr.svg")]
+async fn slip_code(
+    request: HttpRequest,
+    app: Data<App>,
+    token: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    if token.len() > 200
+        || !token
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    {
+        return Err(Problem::unknown(
+            "unknown_ticket",
+            "号码不存在",
+            "there is no such ticket",
+        ));
+    }
+    let base = match app.settings.server.public_url.trim_end_matches('/') {
+        "" => {
+            let info = request.connection_info();
+            format!("{}://{}", info.scheme(), info.host())
+        }
+        url => url.to_owned(),
+    };
+    let code = QrCode::new(format!("{base}/t/{token}")).map_err(|_| {
+        Problem::invalid(
+            "token",
+            if lang_of(&request) == rules::name::Lang::En {
+                "too long"
+            } else {
+                "过长"
+            },
+        )
+    })?;
+    let picture = code
+        .render::<svg::Color<'_>>()
+        .min_dimensions(200, 200)
+        .quiet_zone(true)
+        .build();
+    Ok(HttpResponse::Ok()
+        .content_type("image/svg+xml")
+        .insert_header((CACHE_CONTROL, "private, max-age=3600"))
+        .body(picture))
+}

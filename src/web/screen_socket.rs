@@ -1,0 +1,505 @@
+//! The live feed: one WebSocket per screen, console or phone.
+//!
+//! The handshake is actix-web-actors'; this is the only file that knows it, so that another crate
+//! can take its place here. After the handshake the socket is a response body: a stream that hands
+//! out the shared, already encoded frames of the topics it follows, each with a cursor of its own.
+//! An actor per socket would queue frames for a jammed socket without end and could not be stopped
+//! while it is jammed; a cursor queues nothing, and the kernel drops a jammed socket
+//! (`server.stalled_secs`).
+//!
+//! What waits for one socket is bounded: its unsent write, one answer per message it sent, and at
+//! most [`TOPICS_MAX`] cursors. Who sends too much or too often is shown the door.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix::Addr;
+use actix_http::ws::{CloseCode, CloseReason, Codec, Frame, Item, Message, ProtocolError};
+use actix_web::body::BodyStream;
+use actix_web::error::PayloadError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HOST, ORIGIN};
+use actix_web::web::{Bytes, BytesMut, Data, Payload, Query, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web_actors::ws::handshake;
+use actors::hall::Watch;
+use actors::hub::{Cursor, Find, Found, ScreenHub, Topic, WantSnapshot};
+use dashboards::assets;
+use dashboards::frame::text_frame;
+use futures_util::Stream;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use rules::ids::{HallId, Token};
+use rules::name::Lang;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::codec::{Decoder as _, Encoder as _};
+
+use crate::web::App;
+use crate::web::access::{Action, Principal};
+use crate::web::auth::proofs;
+use crate::web::error::{Problem, lang_of};
+
+/// Largest message a client may send, in bytes: a list of all topics of a large hall fits.
+const MESSAGE_MAX: usize = 32 * 1024;
+
+/// Topics one socket may follow.
+const TOPICS_MAX: usize = 400;
+
+/// Messages a client may send at once, and per second after that.
+const BURST: f64 = 40.0;
+const PER_SECOND: f64 = 20.0;
+
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// A heartbeat this close to its time goes out with other frames, which saves a write.
+const HEARTBEAT_EARLY: Duration = Duration::from_millis(250);
+
+/// Every so many heartbeats the rights are looked at again.
+const RIGHTS_EVERY: u32 = 4;
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(open);
+}
+
+#[derive(Deserialize)]
+struct SocketQuery {
+    /// A device's token, or the token of a slip.
+    t: Option<String>,
+}
+
+/// Opens the live feed.
+#[get("/ws")]
+async fn open(
+    app: Data<App>,
+    request: HttpRequest,
+    query: Query<SocketQuery>,
+    payload: Payload,
+) -> Result<HttpResponse, actix_web::Error> {
+    check_origin(&request, &app.settings.server.origins)?;
+    let who = admit(&app, &request, query.t.as_deref()).await?;
+    let lang = lang_of(&request);
+    let mut response = handshake(&request).map_err(|error| not_a_socket(&error))?;
+    let socket = ScreenSocket::new(app.into_inner(), who, lang, payload);
+    Ok(response
+        .message_body(BodyStream::new(socket))?
+        .map_into_boxed_body())
+}
+
+fn not_a_socket(error: &actix_web_actors::ws::HandshakeError) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "not_a_websocket",
+        "该地址只接受 WebSocket 连接",
+        "this address takes WebSocket connections only",
+    )
+    .with("reason", error.to_string())
+}
+
+/// A page of another site must not open a socket with this site's cookies.
+fn check_origin(request: &HttpRequest, allowed: &[String]) -> Result<(), Problem> {
+    let header = |name| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    // Programs send no origin; they have no cookies of a browser either.
+    if !request.headers().contains_key(ORIGIN) {
+        return Ok(());
+    }
+    let origin = header(ORIGIN).unwrap_or_default();
+    let host = header(HOST).unwrap_or_default();
+    let own = origin
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest == host);
+    if own || allowed.iter().any(|known| known == origin) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "foreign_origin",
+        "不接受来自其他网站的连接",
+        "connections from pages of other sites are not accepted",
+    )
+    .with("origin", origin))
+}
+
+/// Who is at the other end.
+enum Who {
+    /// Proved by a token that is looked at again from time to time.
+    Known { principal: Principal, token: String },
+    /// Has a slip.
+    Holder(Token),
+}
+
+async fn admit(app: &App, request: &HttpRequest, query: Option<&str>) -> Result<Who, Problem> {
+    let shown = query.map(str::to_owned).into_iter();
+    for token in shown.chain(proofs(request).iter().map(|proof| proof.token().to_owned())) {
+        if let Some(principal) = app.auth.recognise(&token, app.now()) {
+            return Ok(Who::Known { principal, token });
+        }
+        if ticket_of(app, &token).await.is_some() {
+            return Ok(Who::Holder(Token(token)));
+        }
+    }
+    Err(Problem::unauthorized())
+}
+
+/// The hall of a slip's token, if the ticket lives.
+async fn ticket_of(app: &App, token: &str) -> Option<HallId> {
+    let (hall, _) = token.split_once('.')?;
+    let (id, handle) = app.hall(hall).ok()?;
+    let token = Token(token.to_owned());
+    let known = handle
+        .read(move |hall, _| hall.ticket_by_token(&token).is_some())
+        .await;
+    (known == Some(true)).then_some(id)
+}
+
+/// What a client may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Wish {
+    subscribe: Vec<String>,
+    unsubscribe: Vec<String>,
+    since: std::collections::BTreeMap<String, u64>,
+}
+
+/// Why a topic is not followed.
+struct NoTopic {
+    topic: String,
+    code: &'static str,
+}
+
+type Subscribing = Pin<Box<dyn Future<Output = Result<(Arc<Topic>, Option<u64>), NoTopic>>>>;
+
+struct ScreenSocket {
+    app: Arc<App>,
+    hub: Addr<ScreenHub>,
+    who: Who,
+    lang: Lang,
+    payload: Payload,
+    payload_ended: bool,
+    codec: Codec,
+    unread: BytesMut,
+    /// A message that comes in parts.
+    parts: Vec<u8>,
+    cursors: Vec<Cursor>,
+    subscribing: FuturesUnordered<Subscribing>,
+    out: Vec<Bytes>,
+    beat: Pin<Box<Sleep>>,
+    beats: u32,
+    allowance: f64,
+    allowance_at: Instant,
+    closing: bool,
+}
+
+impl ScreenSocket {
+    fn new(app: Arc<App>, who: Who, lang: Lang, payload: Payload) -> Self {
+        let hello =
+            json!({"kind": "hello", "build": assets::build(), "at": app.now().rfc3339_utc()});
+        Self {
+            hub: app.system.hub.clone(),
+            who,
+            lang,
+            payload,
+            payload_ended: false,
+            codec: Codec::new().max_size(MESSAGE_MAX),
+            unread: BytesMut::new(),
+            parts: Vec::new(),
+            cursors: Vec::new(),
+            subscribing: FuturesUnordered::new(),
+            out: vec![Bytes::from(text_frame(&hello.to_string()))],
+            beat: Box::pin(sleep_until(Instant::now() + HEARTBEAT)),
+            beats: 0,
+            allowance: BURST,
+            allowance_at: Instant::now(),
+            closing: false,
+            app,
+        }
+    }
+
+    fn say(&mut self, message: &serde_json::Value) {
+        self.out.push(Bytes::from(text_frame(&message.to_string())));
+    }
+
+    fn send(&mut self, message: Message) {
+        let mut bytes = BytesMut::new();
+        if self.codec.encode(message, &mut bytes).is_ok() {
+            self.out.push(bytes.freeze());
+        }
+    }
+
+    fn close(&mut self, code: CloseCode, why: &str) {
+        if !self.closing {
+            self.closing = true;
+            self.cursors.clear();
+            self.send(Message::Close(Some(CloseReason::from((code, why)))));
+        }
+    }
+
+    /// Reads what the client sent.
+    fn read(&mut self, task: &mut Context<'_>) {
+        while !self.payload_ended && !self.closing {
+            match self.payload.poll_next_unpin(task) {
+                Poll::Ready(Some(Ok(bytes))) => {
+                    self.unread.extend_from_slice(&bytes);
+                    self.decode();
+                }
+                Poll::Ready(Some(Err(PayloadError::Incomplete(_))) | None) => {
+                    self.payload_ended = true
+                }
+                Poll::Ready(Some(Err(_))) => self.payload_ended = true,
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn decode(&mut self) {
+        while !self.closing {
+            match self.codec.decode(&mut self.unread) {
+                Ok(Some(frame)) => self.take(frame),
+                Ok(None) => return,
+                Err(ProtocolError::Overflow) => self.close(CloseCode::Size, "message too large"),
+                Err(_) => self.close(CloseCode::Protocol, "not the WebSocket protocol"),
+            }
+        }
+    }
+
+    fn take(&mut self, frame: Frame) {
+        if !self.allow() {
+            return self.close(CloseCode::Policy, "too many messages");
+        }
+        match frame {
+            Frame::Text(text) => self.obey(&text),
+            Frame::Ping(data) => self.send(Message::Pong(data)),
+            Frame::Pong(_) => {}
+            Frame::Close(reason) => {
+                let code = reason.map_or(CloseCode::Normal, |reason| reason.code);
+                self.close(code, "");
+            }
+            Frame::Binary(_) => self.close(CloseCode::Unsupported, "text only"),
+            Frame::Continuation(item) => self.gather(item),
+        }
+    }
+
+    /// Puts together a message that comes in parts.
+    fn gather(&mut self, item: Item) {
+        let (part, last) = match item {
+            Item::FirstText(part) => {
+                self.parts.clear();
+                (part, false)
+            }
+            Item::FirstBinary(_) => return self.close(CloseCode::Unsupported, "text only"),
+            Item::Continue(part) => (part, false),
+            Item::Last(part) => (part, true),
+        };
+        if self.parts.len() + part.len() > MESSAGE_MAX {
+            return self.close(CloseCode::Size, "message too large");
+        }
+        self.parts.extend_from_slice(&part);
+        if last {
+            let whole = std::mem::take(&mut self.parts);
+            self.obey(&whole);
+        }
+    }
+
+    /// A bucket of messages that fills with time.
+    fn allow(&mut self) -> bool {
+        let now = Instant::now();
+        let gained = (now - self.allowance_at).as_secs_f64() * PER_SECOND;
+        self.allowance = (self.allowance + gained).min(BURST) - 1.0;
+        self.allowance_at = now;
+        self.allowance >= 0.0
+    }
+
+    fn obey(&mut self, text: &[u8]) {
+        let Ok(text) = std::str::from_utf8(text) else {
+            return self.close(CloseCode::Invalid, "not UTF-8");
+        };
+        let wish: Wish = match serde_json::from_str(text) {
+            Ok(wish) => wish,
+            Err(error) => {
+                let detail = error.to_string();
+                return self
+                    .say(&json!({"kind": "error", "code": "malformed_message", "detail": detail}));
+            }
+        };
+        self.cursors.retain(|cursor| {
+            !wish
+                .unsubscribe
+                .iter()
+                .any(|name| name == cursor.topic().name())
+        });
+        for topic in wish.subscribe {
+            if self.cursors.len() + self.subscribing.len() >= TOPICS_MAX {
+                self.refuse(NoTopic {
+                    topic,
+                    code: "too_many_topics",
+                });
+                continue;
+            }
+            let since = wish.since.get(&topic).copied();
+            self.cursors.retain(|cursor| cursor.topic().name() != topic);
+            self.subscribe(topic, since);
+        }
+    }
+
+    fn subscribe(&mut self, topic: String, since: Option<u64>) {
+        match self.may_follow(&topic) {
+            Ok(watch) => {
+                let app = Arc::clone(&self.app);
+                self.subscribing
+                    .push(Box::pin(find(app, topic, watch, since)));
+            }
+            Err(code) => self.refuse(NoTopic { topic, code }),
+        }
+    }
+
+    fn refuse(&mut self, refused: NoTopic) {
+        let detail = match (refused.code, self.lang) {
+            ("forbidden", Lang::Zh) => "无权查看",
+            ("forbidden", Lang::En) => "you may not see this",
+            ("too_many_topics", Lang::Zh) => "订阅过多",
+            ("too_many_topics", Lang::En) => "too many topics",
+            (_, Lang::Zh) => "没有这个主题",
+            (_, Lang::En) => "there is no such topic",
+        };
+        self.say(&json!({"topic": refused.topic, "kind": "error", "code": refused.code, "detail": detail}));
+    }
+
+    /// Whether this end may follow the topic; for a ticket's topic, its token.
+    fn may_follow(&self, topic: &str) -> Result<Option<Token>, &'static str> {
+        let (family, rest) = topic.split_once('.').unwrap_or((topic, ""));
+        if family == "ticket" {
+            let token = Token(rest.to_owned());
+            return match &self.who {
+                Who::Holder(own) if *own != token => Err("forbidden"),
+                // Whoever knows the token has seen the slip.
+                Who::Holder(_) | Who::Known { .. } => Ok(Some(token)),
+            };
+        }
+        let Who::Known { principal, .. } = &self.who else {
+            return Err("forbidden");
+        };
+        let allowed = match family {
+            "city" => principal.may(Action::SeeHall) && principal.scope.everywhere(),
+            "hall" | "queue" | "window" => {
+                let hall = rest.split('.').next().unwrap_or_default();
+                let hall: HallId = hall.parse().map_err(|_| "unknown_topic")?;
+                principal.may_in(Action::SeeHall, &hall)
+            }
+            _ => return Err("unknown_topic"),
+        };
+        if allowed { Ok(None) } else { Err("forbidden") }
+    }
+
+    fn poll_subscribing(&mut self, task: &mut Context<'_>) {
+        while let Poll::Ready(Some(found)) = self.subscribing.poll_next_unpin(task) {
+            match found {
+                Ok((topic, since)) => self.cursors.push(topic.follow(since)),
+                Err(refused) => self.refuse(refused),
+            }
+        }
+    }
+
+    fn poll_cursors(&mut self, task: &Context<'_>) {
+        for cursor in &mut self.cursors {
+            if cursor.poll(task, &mut self.out) == Found::SnapshotWanted {
+                self.hub
+                    .do_send(WantSnapshot(cursor.topic().name().to_owned()));
+            }
+        }
+    }
+
+    /// A heartbeat when its time has come, or nearly so and something goes out anyway.
+    fn poll_beat(&mut self, task: &mut Context<'_>) {
+        let due = self.beat.as_mut().poll(task).is_ready();
+        let near = !self.out.is_empty() && self.beat.deadline() <= Instant::now() + HEARTBEAT_EARLY;
+        if !due && !near {
+            return;
+        }
+        self.beats += 1;
+        if self.beats.is_multiple_of(RIGHTS_EVERY) && !self.still_known() {
+            return self.close(CloseCode::Policy, "signed out");
+        }
+        self.beat.as_mut().reset(Instant::now() + HEARTBEAT);
+        // The timer must know whom to wake.
+        let _ = self.beat.as_mut().poll(task);
+        let beat = json!({"kind": "heartbeat", "at": self.app.now().rfc3339_utc(), "build": assets::build()});
+        self.say(&beat);
+    }
+
+    fn still_known(&self) -> bool {
+        match &self.who {
+            Who::Known { token, .. } => self.app.auth.recognise(token, self.app.now()).is_some(),
+            Who::Holder(_) => true,
+        }
+    }
+
+    fn take_out(&mut self) -> Option<Bytes> {
+        match self.out.len() {
+            0 => None,
+            1 => self.out.pop(),
+            _ => {
+                let whole = self.out.concat();
+                self.out.clear();
+                Some(Bytes::from(whole))
+            }
+        }
+    }
+}
+
+/// Finds a topic; a ticket's is made known first.
+async fn find(
+    app: Arc<App>,
+    topic: String,
+    watch: Option<Token>,
+    since: Option<u64>,
+) -> Result<(Arc<Topic>, Option<u64>), NoTopic> {
+    let unknown = |topic: String| NoTopic {
+        topic,
+        code: "unknown_topic",
+    };
+    if let Some(token) = watch {
+        let hall = token
+            .0
+            .split_once('.')
+            .map_or("", |(hall, _)| hall)
+            .to_owned();
+        let Ok((_, handle)) = app.hall(&hall) else {
+            return Err(unknown(topic));
+        };
+        if !handle.actor.send(Watch(token)).await.unwrap_or(false) {
+            return Err(unknown(topic));
+        }
+    }
+    match app.system.hub.send(Find(topic.clone())).await {
+        Ok(Some(found)) => Ok((found, since)),
+        _ => Err(unknown(topic)),
+    }
+}
+
+impl Stream for ScreenSocket {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let socket = self.get_mut();
+        if !socket.closing {
+            socket.read(task);
+            socket.poll_subscribing(task);
+            socket.poll_cursors(task);
+            socket.poll_beat(task);
+        }
+        match socket.take_out() {
+            Some(bytes) => Poll::Ready(Some(Ok(bytes))),
+            None if socket.closing || socket.payload_ended => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
