@@ -617,7 +617,9 @@ impl HallActor {
 
     fn forget_tickets_gone(&mut self) {
         let hall = &self.hall;
-        let gone = self.watched.extract_if(.., |id, _| hall.ticket(*id).is_none());
+        let gone = self
+            .watched
+            .extract_if(.., |id, _| hall.ticket(*id).is_none());
         let tokens: Vec<Token> = gone.map(|(_, token)| token).collect();
         if tokens.is_empty() {
             return;

@@ -41,7 +41,7 @@ const CACHE_SIZE: &str = "-32000";
 
 /// Pages of write-ahead log (32 MiB) before they are carried into the file. The pages at the end of
 /// each hall's events change with every batch; carried seldom, they are carried once for many.
-const CHECKPOINT_PAGES: &str = "8000";
+pub(super) const CHECKPOINT_PAGES: &str = "8000";
 
 /// Connections for reading. Reads are short; more would only compete for the page cache.
 const READERS: u32 = 4;

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use actors::memory::MemoryStore;
 use actors::ports::{Append, Head, IdempotencyKey, PortError, Rejected, Store};
 use hallkeeper::store::records::{
-    AccountRow, AuditEntry, AuditFilter, CaseRow, Claim, DeviceRow, SessionRow, StoreError, TagRow,
-    TicketFilter, TicketSort,
+    AccountRow, AuditEntry, AuditFilter, CaseRow, Claim, DeviceRow, HallTicket, SessionRow,
+    StoreError, TagRow, TicketFilter, TicketSort,
 };
 use hallkeeper::store::{Records, Stores, open};
 use rules::hall::{Event, Recorded};
@@ -72,11 +72,9 @@ impl Schema {
     }
 
     fn url(&self) -> String {
-        let joint = if self.server.contains('?') { '&' } else { '?' };
-        format!(
-            "{}{joint}options=-csearch_path%3D{}",
-            self.server, self.name
-        )
+        let Self { server, name } = self;
+        let joint = if server.contains('?') { '&' } else { '?' };
+        format!("{server}{joint}options=-csearch_path%3D{name}&application_name={name}")
     }
 
     async fn run(&self, statement: String) {
@@ -452,16 +450,22 @@ async fn ac_a06_1_2350_tickets_are_24_pages_and_the_last_has_50(bench: Bench) {
     }
     assert_eq!((sizes.len(), sizes.last()), (24, Some(&50)));
     assert_eq!(seen, (1..=2350).collect::<Vec<u64>>());
-    let mut exported = 0;
-    let count = |_| {
-        exported += 1;
-        Ok(())
-    };
-    assert_eq!(
-        records(&bench).tickets_each(&all_of("H1"), count).await,
-        Ok(2350)
-    );
-    assert_eq!(exported, 2350);
+    for day in [None, Some("2026-11-02".to_owned())] {
+        let mut exported = Vec::new();
+        let filter = TicketFilter {
+            day,
+            ..all_of("H1")
+        };
+        let export = |at: &HallTicket| {
+            exported.push(at.ticket.id.0);
+            Ok(())
+        };
+        assert_eq!(
+            records(&bench).tickets_each(&filter, export).await,
+            Ok(2350)
+        );
+        assert_eq!(exported, seen);
+    }
 }
 
 async fn pages_keep_every_order(bench: Bench) {
@@ -711,7 +715,7 @@ async fn the_audit_log_is_paged_newest_first(bench: Bench) {
     let records = records(&bench);
     let entry = |n: u64| AuditEntry {
         at: start().plus_secs(n),
-        actor: if n % 2 == 0 { "li" } else { "zhang" }.into(),
+        actor: if n.is_multiple_of(2) { "li" } else { "zhang" }.into(),
         role: "manager".into(),
         action: "export".into(),
         object: format!("ticket/{n}"),
@@ -813,6 +817,23 @@ async fn events_outlive_the_process() {
     let taken = Hall::taken(&again, "H1").await;
     assert_eq!((taken.head.epoch, taken.head.seq), (hall.head.epoch + 1, 3));
     assert_eq!(read(&again, &taken, 0).await, events(1..=3));
+}
+
+#[tokio::test]
+async fn lost_connections_are_replaced() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let stores = open(&schema.url(), Path::new("")).await.expect("a store");
+    let bench = bench(&stores);
+    let hall = Hall::taken(&bench, "H1").await;
+    let name = &schema.name;
+    let cut = "select pg_terminate_backend(pid) from pg_stat_activity where application_name";
+    schema.run(format!("{cut} = '{name}'")).await;
+    commit_one(&bench, hall.append(&events(1..=1))).await;
+    assert_eq!(records(&bench).ping().await, Ok(()));
+    drop((stores, bench));
+    schema.drop().await;
 }
 
 // Given.

@@ -4,6 +4,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::db::Statement;
+use super::order::{Place, SortValue};
 
 #[derive(Debug, Clone)]
 enum Value {
@@ -38,15 +39,10 @@ impl Conditions {
     }
 
     /// Rows behind a place in an order; `order` is `<` for a falling one.
-    pub(super) fn behind(
-        &mut self,
-        expression: &'static str,
-        order: &'static str,
-        place: &super::tickets::Place,
-    ) {
+    pub(super) fn behind(&mut self, expression: &'static str, order: &'static str, place: &Place) {
         let key = self.bind(match &place.key {
-            super::tickets::SortValue::Text(text) => Value::Text(text.clone()),
-            super::tickets::SortValue::Int(number) => Value::Int(*number),
+            SortValue::Text(text) => Value::Text(text.clone()),
+            SortValue::Int(number) => Value::Int(*number),
         });
         let hall = self.bind(Value::Text(place.hall.clone()));
         let id = self.bind_id(place.id);

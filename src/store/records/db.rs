@@ -12,7 +12,7 @@ use sqlx::any::{AnyArguments, AnyPoolOptions, AnyRow};
 use sqlx::{Any, AnyPool, Executor as _, Row as _, query::Query};
 
 use super::StoreError;
-use crate::store::sqlite::{BUSY_TIMEOUT, Turn};
+use crate::store::sqlite::{BUSY_TIMEOUT, CHECKPOINT_PAGES, Turn};
 
 /// Connections at most; more would only compete with the journal's.
 const CONNECTIONS: u32 = 6;
@@ -32,7 +32,8 @@ pub(super) struct Db {
 impl Db {
     pub(super) async fn sqlite(path: &Path, turn: Arc<Turn>) -> anyhow::Result<Self> {
         let prepare = format!(
-            "pragma busy_timeout = {}; pragma synchronous = full; pragma foreign_keys = on",
+            "pragma busy_timeout = {}; pragma synchronous = full; pragma foreign_keys = on; \
+             pragma wal_autocheckpoint = {CHECKPOINT_PAGES}",
             BUSY_TIMEOUT.as_millis()
         );
         let options = pool_options().after_connect(move |connection, _| {

@@ -4,16 +4,13 @@
 //! The next page begins behind the last row of this one, so that pages neither repeat nor skip a
 //! row while tickets come in.
 
-use std::fmt;
-use std::str::FromStr;
-
 use rules::figures::Figures;
 use rules::ids::{HallId, ServiceId, TicketId};
 use rules::ticket::Ticket;
-use serde::{Deserialize, Serialize};
 
 use super::conditions::Conditions;
 use super::db::Fields;
+use super::order::{Place, TicketSort};
 use super::{Records, StoreError};
 
 /// Rows on a page at most.
@@ -24,25 +21,6 @@ pub const PAGE_MAX: u32 = 1000;
 pub struct HallTicket {
     pub hall: HallId,
     pub ticket: Ticket,
-}
-
-/// What tickets are sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TicketKey {
-    #[default]
-    IssuedAt,
-    Number,
-    /// Those never called come first.
-    WaitSecs,
-    /// Those not completed come first.
-    ServiceSecs,
-}
-
-/// An order of tickets. Written as `number` or, falling, `-number`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TicketSort {
-    pub key: TicketKey,
-    pub descending: bool,
 }
 
 /// Which tickets; all that is named must match.
@@ -80,10 +58,11 @@ impl Records {
     /// # Errors
     /// [`StoreError::BadCursor`], [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn tickets(&self, filter: &TicketFilter) -> Result<TicketPage, StoreError> {
+        let place = filter.place()?;
         let conditions = filter.conditions();
         let total = self.count_tickets(conditions.clone()).await?;
         let limit = filter.limit.clamp(1, PAGE_MAX) as usize;
-        let mut items = self.page(filter, conditions, limit + 1).await?;
+        let mut items = self.page(filter.sort, conditions, place, limit + 1).await?;
         let more = items.len() > limit;
         items.truncate(limit);
         let last = items.last().filter(|_| more);
@@ -95,32 +74,33 @@ impl Records {
         })
     }
 
-    /// The tickets that follow `after` in the order of hall and issue, whatever the filter's order,
-    /// limit and cursor: the way to read all of them in bounded memory.
+    /// The tickets that follow `after` in the order of issue, whatever the filter's order, limit
+    /// and cursor: the way to read all of them in bounded memory. Without a day they come hall by
+    /// hall.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn tickets_after(
         &self,
         filter: &TicketFilter,
-        after: Option<(&HallId, TicketId)>,
+        after: Option<&HallTicket>,
         limit: u32,
     ) -> Result<Vec<HallTicket>, StoreError> {
-        let mut conditions = filter.conditions();
-        if let Some((hall, id)) = after {
-            conditions.above(hall.as_str(), id.0);
-        }
         let limit = limit.clamp(1, PAGE_MAX) as usize;
-        // A day is found by its index; without one, each page goes on in the table where the last
-        // one ended.
-        let text = if filter.day.is_some() {
-            page_text(&conditions, "hall", "asc", limit)
-        } else {
-            format!(
-                "select hall, body from tickets where {} order by hall, id limit {limit}",
-                conditions.text()
-            )
-        };
+        let sort = TicketSort::default();
+        let place = after.map(|after| Place::of(after, sort));
+        let mut conditions = filter.conditions();
+        // A day is found by its index; all days are read as they lie in the table.
+        if filter.day.is_some() {
+            return self.page(sort, conditions, place, limit).await;
+        }
+        if let Some(place) = place {
+            conditions.above(&place.hall, place.id);
+        }
+        let text = format!(
+            "select hall, body from tickets where {} order by hall, id limit {limit}",
+            conditions.text()
+        );
         self.db.rows(conditions.statement(text), hall_ticket).await
     }
 
@@ -132,19 +112,17 @@ impl Records {
     pub async fn tickets_each(
         &self,
         filter: &TicketFilter,
-        mut each: impl FnMut(HallTicket) -> Result<(), StoreError>,
+        mut each: impl FnMut(&HallTicket) -> Result<(), StoreError>,
     ) -> Result<u64, StoreError> {
-        let mut last: Option<(HallId, TicketId)> = None;
+        let mut some: Vec<HallTicket> = Vec::new();
         let mut count = 0;
         loop {
-            let after = last.as_ref().map(|(hall, id)| (hall, *id));
-            let some = self.tickets_after(filter, after, PAGE_MAX).await?;
-            let Some(end) = some.last() else {
+            some = self.tickets_after(filter, some.last(), PAGE_MAX).await?;
+            if some.is_empty() {
                 return Ok(count);
-            };
-            last = Some((end.hall.clone(), end.ticket.id));
+            }
             count += some.len() as u64;
-            some.into_iter().try_for_each(&mut each)?;
+            some.iter().try_for_each(&mut each)?;
         }
     }
 
@@ -216,36 +194,37 @@ impl Records {
         row.map_or(Ok(0), |row| Fields(&row).count("tickets"))
     }
 
+    /// Tickets behind a place in an order.
     async fn page(
         &self,
-        filter: &TicketFilter,
+        TicketSort { key, descending }: TicketSort,
         mut conditions: Conditions,
+        place: Option<Place>,
         limit: usize,
     ) -> Result<Vec<HallTicket>, StoreError> {
-        let TicketSort { key, descending } = filter.sort;
         let (direction, behind) = if descending {
             ("desc", "<")
         } else {
             ("asc", ">")
         };
-        if let Some(cursor) = &filter.cursor {
-            let place = Place::read(cursor, filter.sort).ok_or(StoreError::BadCursor)?;
-            conditions.behind(key.expression(), behind, &place);
+        if let Some(place) = &place {
+            conditions.behind(key.expression(), behind, place);
         }
-        let text = page_text(&conditions, key.expression(), direction, limit);
+        let text = include_str!("../queries/ticket_page.sql")
+            .replace("CONDITIONS", &conditions.text())
+            .replace("SORT_KEY", key.expression())
+            .replace("DIRECTION", direction)
+            .replace("ROWS", &limit.to_string());
         self.db.rows(conditions.statement(text), hall_ticket).await
     }
 }
 
-fn page_text(conditions: &Conditions, key: &str, direction: &str, rows: usize) -> String {
-    include_str!("../queries/ticket_page.sql")
-        .replace("CONDITIONS", &conditions.text())
-        .replace("SORT_KEY", key)
-        .replace("DIRECTION", direction)
-        .replace("ROWS", &rows.to_string())
-}
-
 impl TicketFilter {
+    fn place(&self) -> Result<Option<Place>, StoreError> {
+        let read = |cursor: &String| Place::read(cursor, self.sort).ok_or(StoreError::BadCursor);
+        self.cursor.as_ref().map(read).transpose()
+    }
+
     fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();
         conditions.equal("hall", self.hall.as_deref());
@@ -257,105 +236,6 @@ impl TicketFilter {
         conditions.equal("number", self.number.as_deref());
         conditions.equal("person", self.person.as_deref());
         conditions
-    }
-}
-
-impl TicketKey {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::IssuedAt => "issued_at",
-            Self::Number => "number",
-            Self::WaitSecs => "wait_secs",
-            Self::ServiceSecs => "service_secs",
-        }
-    }
-
-    /// Never null: with a null no row could be told to stand before or behind.
-    const fn expression(self) -> &'static str {
-        match self {
-            Self::IssuedAt => "issued_at",
-            Self::Number => "number",
-            Self::WaitSecs => "coalesce(wait_secs, -1)",
-            Self::ServiceSecs => "coalesce(service_secs, -1)",
-        }
-    }
-}
-
-impl fmt::Display for TicketSort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.descending { "-" } else { "" };
-        write!(f, "{sign}{}", self.key.name())
-    }
-}
-
-impl FromStr for TicketSort {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (descending, name) = match text.strip_prefix('-') {
-            Some(name) => (true, name),
-            None => (false, text),
-        };
-        let key = match name {
-            "issued_at" => TicketKey::IssuedAt,
-            "number" => TicketKey::Number,
-            "wait_secs" => TicketKey::WaitSecs,
-            "service_secs" => TicketKey::ServiceSecs,
-            _ => return Err(format!("tickets are not sorted by '{name}'")),
-        };
-        Ok(Self { key, descending })
-    }
-}
-
-/// A value tickets are sorted by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(super) enum SortValue {
-    Int(i64),
-    Text(String),
-}
-
-/// A ticket's place in an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) key: SortValue,
-    pub(super) hall: String,
-    pub(super) id: u64,
-}
-
-impl Place {
-    fn of(at: &HallTicket, sort: TicketSort) -> Self {
-        let secs = |secs: Option<u64>| {
-            SortValue::Int(secs.map_or(-1, |secs| i64::try_from(secs).unwrap_or(i64::MAX)))
-        };
-        Self {
-            key: match sort.key {
-                TicketKey::IssuedAt => SortValue::Int(at.ticket.issued_at.millis()),
-                TicketKey::Number => SortValue::Text(at.ticket.number.clone()),
-                TicketKey::WaitSecs => secs(at.ticket.wait_secs()),
-                TicketKey::ServiceSecs => secs(at.ticket.service_secs()),
-            },
-            hall: at.hall.as_str().to_owned(),
-            id: at.ticket.id.0,
-        }
-    }
-
-    /// The place as opaque text. It names its order, so that another query refuses it.
-    fn cursor(&self, sort: TicketSort) -> String {
-        let parts = (sort.to_string(), &self.key, &self.hall, self.id);
-        let text = serde_json::to_string(&parts).unwrap_or_default();
-        text.bytes().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    fn read(cursor: &str, sort: TicketSort) -> Option<Self> {
-        let pairs = cursor.as_bytes().chunks(2);
-        let bytes = pairs
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-            .collect::<Option<Vec<u8>>>()?;
-        let (order, key, hall, id): (String, SortValue, String, u64) =
-            serde_json::from_slice(&bytes).ok()?;
-        let textual = matches!(key, SortValue::Text(_));
-        let fits = order == sort.to_string() && textual == (sort.key == TicketKey::Number);
-        fits.then_some(Self { key, hall, id })
     }
 }
 
@@ -388,24 +268,4 @@ fn hall_ticket(row: &Fields<'_>) -> Result<HallTicket, StoreError> {
 
 fn signed(id: TicketId) -> i64 {
     i64::try_from(id.0).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_refused_by_another_order() {
-        let place = Place {
-            key: SortValue::Text("B005".into()),
-            hall: "H1".into(),
-            id: 7,
-        };
-        let by_number: TicketSort = "-number".parse().expect("an order");
-        let cursor = place.cursor(by_number);
-        assert_eq!(Place::read(&cursor, by_number), Some(place));
-        assert_eq!(Place::read(&cursor, TicketSort::default()), None);
-        assert_eq!(Place::read("zz", by_number), None);
-        assert_eq!(Place::read("é", by_number), None);
-    }
 }

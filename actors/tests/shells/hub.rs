@@ -1,0 +1,346 @@
+//! Frames: no gap but by a snapshot, gathered but never held back, one slow screen costs nobody.
+
+use std::time::Duration;
+
+use actix::prelude::{Actor, Addr, Context, Handler, Message};
+use actors::hub::{Found, OpenTopic, Publish, PublishSnapshot, ScreenHub, Shape, TakeSnapshot};
+use rules::testing::{call_next, issue};
+use tokio::time::{Instant, sleep};
+
+use crate::support::{Frame, Screen, Tree, paused, until};
+
+const MERGE: Duration = Duration::from_millis(100);
+
+/// Makes snapshots of a topic `steps` at the number it was last told.
+struct Owner {
+    hub: Addr<ScreenHub>,
+    seq: u64,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Reached(u64);
+
+impl Actor for Owner {
+    type Context = Context<Self>;
+}
+
+impl Handler<Reached> for Owner {
+    type Result = ();
+    fn handle(&mut self, Reached(seq): Reached, _: &mut Self::Context) {
+        self.seq = seq;
+    }
+}
+
+impl Handler<TakeSnapshot> for Owner {
+    type Result = ();
+    fn handle(&mut self, _: TakeSnapshot, _: &mut Self::Context) {
+        let topic = "steps".to_owned();
+        let frame = text("snapshot", self.seq);
+        self.hub.do_send(PublishSnapshot {
+            topic,
+            seq: self.seq,
+            frame,
+        });
+    }
+}
+
+fn text(kind: &str, seq: u64) -> String {
+    serde_json::json!({ "kind": kind, "seq": seq, "data": null }).to_string()
+}
+
+/// A topic of steps under a hub of its own.
+struct Desk {
+    tree: Tree,
+    owner: Addr<Owner>,
+}
+
+impl Desk {
+    async fn with(merge: Duration) -> Self {
+        let tree = Tree::with_open_hall().await;
+        let owner = Owner {
+            hub: tree.hub.clone(),
+            seq: 0,
+        }
+        .start();
+        let open = OpenTopic {
+            name: "steps".to_owned(),
+            shape: Shape::Steps { merge },
+            owner: Some(owner.clone().recipient()),
+        };
+        tree.hub.send(open).await.unwrap();
+        Self { tree, owner }
+    }
+
+    async fn publish(&self, seq: u64) {
+        self.send(seq, false).await;
+    }
+
+    async fn send(&self, seq: u64, urgent: bool) {
+        self.owner.send(Reached(seq)).await.unwrap();
+        let frames = vec![(seq, text("delta", seq))];
+        let publish = Publish {
+            topic: "steps".to_owned(),
+            frames,
+            urgent,
+        };
+        self.tree.hub.send(publish).await.unwrap();
+    }
+
+    /// A step that a full hub has dropped.
+    async fn lose(&self, seq: u64) {
+        self.owner.send(Reached(seq)).await.unwrap();
+    }
+
+    async fn screen(&self, since: Option<u64>) -> Screen {
+        self.tree.screen("steps", since).await
+    }
+}
+
+fn told(frames: &[Frame]) -> Vec<(&str, u64)> {
+    frames
+        .iter()
+        .map(|frame| (frame.kind.as_str(), frame.seq))
+        .collect()
+}
+
+#[test]
+fn a_screen_gets_a_snapshot_and_then_every_step_in_order() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        desk.publish(1).await;
+        desk.publish(2).await;
+        let mut screen = desk.screen(None).await;
+        assert_eq!(told(&screen.next().await), [("snapshot", 2)]);
+        for seq in 3..=500 {
+            desk.publish(seq).await;
+            if seq % 7 == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+        let steps = screen.up_to(500).await;
+        let expected: Vec<(&str, u64)> = (3..=500).map(|seq| ("delta", seq)).collect();
+        assert_eq!(told(&steps), expected);
+    });
+}
+
+#[test]
+fn a_screen_that_comes_back_gets_what_it_missed() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        for seq in 1..=103 {
+            desk.publish(seq).await;
+        }
+        let mut screen = desk.screen(Some(100)).await;
+        assert_eq!(
+            told(&screen.next().await),
+            [("delta", 101), ("delta", 102), ("delta", 103)]
+        );
+        let mut up_to_date = desk.screen(Some(103)).await;
+        assert_eq!(up_to_date.now().await, []);
+        desk.publish(104).await;
+        assert_eq!(told(&up_to_date.next().await), [("delta", 104)]);
+    });
+}
+
+#[test]
+fn a_screen_that_comes_back_too_late_or_from_elsewhere_gets_a_snapshot() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        for seq in 1..=2000 {
+            desk.publish(seq).await;
+        }
+        for since in [Some(5), Some(0), Some(2001), Some(u64::MAX), None] {
+            let mut screen = desk.screen(since).await;
+            assert_eq!(
+                told(&screen.next().await),
+                [("snapshot", 2000)],
+                "since {since:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_slow_screen_whose_place_has_fallen_out_of_the_log_gets_a_snapshot() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        desk.publish(1).await;
+        let mut slow = desk.screen(None).await;
+        let mut quick = desk.screen(None).await;
+        slow.next().await;
+        quick.next().await;
+        for seq in 2..=1500 {
+            desk.publish(seq).await;
+            assert_eq!(told(&quick.next().await), [("delta", seq)]);
+        }
+        assert_eq!(told(&slow.next().await), [("snapshot", 1500)]);
+        desk.publish(1501).await;
+        assert_eq!(told(&slow.next().await), [("delta", 1501)]);
+    });
+}
+
+#[test]
+fn after_a_pause_the_first_step_is_shown_at_once_and_the_following_are_gathered() {
+    paused(|| async {
+        let desk = Desk::with(MERGE).await;
+        desk.publish(1).await;
+        let mut screen = desk.screen(None).await;
+        screen.next().await;
+        sleep(Duration::from_secs(1)).await;
+
+        let begun = Instant::now();
+        desk.publish(2).await;
+        assert_eq!(told(&screen.now().await), [("delta", 2)]);
+        for seq in 3..=6 {
+            desk.publish(seq).await;
+        }
+        assert_eq!(screen.now().await, [], "they are gathered");
+        let gathered = screen.next().await;
+        assert_eq!(told(&gathered), [3, 4, 5, 6].map(|seq| ("delta", seq)));
+        assert!(
+            begun.elapsed() <= MERGE + Duration::from_millis(2),
+            "{:?}",
+            begun.elapsed()
+        );
+    });
+}
+
+#[test]
+fn steps_that_keep_coming_are_shown_ten_times_a_second() {
+    paused(|| async {
+        let desk = Desk::with(MERGE).await;
+        desk.publish(1).await;
+        let mut screen = desk.screen(None).await;
+        screen.next().await;
+        sleep(Duration::from_secs(1)).await;
+        let mut writes = 0;
+        let mut seen = 1;
+        for seq in 2..=101 {
+            desk.publish(seq).await;
+            sleep(Duration::from_millis(10)).await;
+            let frames = screen.now().await;
+            writes += u32::from(!frames.is_empty());
+            for frame in frames {
+                assert_eq!(frame.seq, seen + 1);
+                seen = frame.seq;
+            }
+        }
+        assert!((9..=12).contains(&writes), "{writes} writes in a second");
+    });
+}
+
+#[test]
+fn a_call_takes_what_was_gathered_with_it_at_once() {
+    paused(|| async {
+        let desk = Desk::with(MERGE).await;
+        desk.publish(1).await;
+        let mut screen = desk.screen(None).await;
+        screen.next().await;
+        sleep(Duration::from_secs(1)).await;
+        desk.publish(2).await;
+        screen.next().await;
+        desk.publish(3).await;
+        assert_eq!(screen.now().await, []);
+        desk.send(4, true).await;
+        assert_eq!(told(&screen.now().await), [("delta", 3), ("delta", 4)]);
+    });
+}
+
+#[test]
+fn a_step_dropped_by_a_full_hub_is_healed_by_a_snapshot() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        desk.publish(1).await;
+        let mut screen = desk.screen(None).await;
+        screen.next().await;
+        desk.publish(2).await;
+        assert_eq!(told(&screen.next().await), [("delta", 2)]);
+        desk.lose(3).await;
+        desk.publish(4).await;
+        assert_eq!(told(&screen.next().await), [("snapshot", 4)]);
+        desk.publish(5).await;
+        assert_eq!(told(&screen.next().await), [("delta", 5)]);
+    });
+}
+
+#[test]
+fn many_who_want_a_snapshot_cause_one() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        desk.publish(1).await;
+        let topic = desk.tree.topic("steps").await;
+        let mut wanted = 0;
+        let mut cursors: Vec<_> = (0..50).map(|_| topic.follow(None)).collect();
+        std::future::poll_fn(|task| {
+            for cursor in &mut cursors {
+                wanted += u32::from(cursor.poll(task, &mut Vec::new()) == Found::SnapshotWanted);
+            }
+            std::task::Poll::Ready(())
+        })
+        .await;
+        assert_eq!(wanted, 1);
+    });
+}
+
+#[test]
+fn a_screen_that_leaves_gives_its_seat_back() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        let topic = desk.tree.topic("steps").await;
+        let screens: Vec<_> = (0..10).map(|_| topic.follow(None)).collect();
+        assert_eq!(topic.followers(), 10);
+        drop(screens);
+        assert_eq!(topic.followers(), 0);
+        let _again = topic.follow(None);
+        assert_eq!(topic.followers(), 1);
+        let figures = desk.tree.hub.send(actors::hub::Observe).await.unwrap();
+        assert_eq!(figures.followers, 1);
+    });
+}
+
+#[test]
+fn a_halls_board_tells_every_event_once_and_a_call_at_once() {
+    paused(|| async {
+        let tree = Tree::with_open_hall().await;
+        let mut board = tree.screen("hall.H1", None).await;
+        let snapshot = board.next().await;
+        let mut seen = snapshot.last().unwrap().seq;
+        for _ in 0..5 {
+            tree.takes("H1").await;
+        }
+        let called = tree.does("H1", call_next("1")).await;
+        until("the hub has it", || async {
+            tree.topic("hall.H1").await.followers() == 1
+        })
+        .await;
+        let frames = board.now().await;
+        for frame in &frames {
+            assert_eq!((frame.kind.as_str(), frame.seq), ("delta", seen + 1));
+            seen = frame.seq;
+        }
+        assert_eq!(seen, called.seq);
+        let call = &frames.last().unwrap().data["call"];
+        assert_eq!(
+            (call["number"].as_str(), call["window"].as_str()),
+            (Some("B001"), Some("1"))
+        );
+        assert_eq!(frames.last().unwrap().data["figures"]["waiting"], 4);
+    });
+}
+
+#[test]
+fn a_board_that_lived_through_a_rebuild_goes_on_without_a_gap() {
+    paused(|| async {
+        let tree = Tree::with_open_hall().await;
+        let mut board = tree.screen("hall.H1", None).await;
+        let seen = board.next().await.last().unwrap().seq;
+        tree.break_down("H1").await;
+        tree.state("H1").await;
+        let done = tree.does("H1", issue("social")).await;
+        assert_eq!(done.seq, seen + 1);
+        let frames = board.up_to(done.seq).await;
+        assert_eq!(told(&frames).last().unwrap().1, done.seq);
+        assert_eq!(frames.len(), 1, "{frames:?}");
+    });
+}

@@ -1,0 +1,14 @@
+//! What belongs to the shells: order, refusal under trouble, rebuilding, frames, late wake-ups.
+//! What a hall decides is tested with the rules.
+
+// A test that cannot go on says so by a panic.
+#![allow(clippy::unwrap_used)]
+
+mod day;
+mod hall;
+mod hub;
+mod journal;
+mod phones;
+mod supervision;
+mod support;
+mod windows;

@@ -1,0 +1,388 @@
+//! A tree of actors on one thread under paused time, a clock that is steered with it, and a store
+//! that fails on demand.
+
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use actix::prelude::{Actor as _, Addr, Arbiter, System};
+use actors::city::CityActor;
+use actors::hall::{Done, Submit, Submitted};
+use actors::hub::{Cursor, Find, Found, ScreenHub, Topic, WantSnapshot};
+use actors::journal::Journal;
+use actors::memory::MemoryStore;
+use actors::ports::{Answer, Append, Clock, Head, IdempotencyKey, PortError, Rejected, Store};
+use actors::supervisor::{HallHandle, Halls, Register, Supervisor};
+use rules::hall::{HallConfig, Recorded};
+use rules::ids::HallId;
+use rules::testing::{hall, issue};
+use rules::{Command, Hall, Timestamp};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a test waits for what must come; virtual time where time is paused.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs a test on one thread with time that moves only while everybody waits.
+pub(crate) fn paused<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_time().start_paused(true).build().unwrap()
+    };
+    System::with_tokio_rt(runtime).block_on(async { test().await });
+}
+
+/// Waits until something is so.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+    let waiting = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    assert!(
+        timeout(PATIENCE, waiting).await.is_ok(),
+        "waited in vain: {what}"
+    );
+}
+
+/// A clock that moves with the runtime's time, and by hand.
+#[derive(Debug)]
+pub(crate) struct SteeredClock {
+    started: Instant,
+    origin_ms: AtomicI64,
+}
+
+impl SteeredClock {
+    pub(crate) fn at(time: Timestamp) -> Arc<Self> {
+        let origin_ms = AtomicI64::new(time.millis());
+        Arc::new(Self {
+            started: Instant::now(),
+            origin_ms,
+        })
+    }
+
+    pub(crate) fn put(&self, time: Timestamp) {
+        let passed = self.started.elapsed().as_millis() as i64;
+        self.origin_ms
+            .store(time.millis() - passed, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SteeredClock {
+    fn now(&self) -> Timestamp {
+        let passed = self.started.elapsed().as_millis() as i64;
+        Timestamp::from_millis(self.origin_ms.load(Ordering::Relaxed) + passed)
+    }
+
+    fn until(&self, at: Timestamp) -> Duration {
+        Duration::from_millis(at.millis_since(self.now()))
+    }
+}
+
+/// What a store does to a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Trouble {
+    #[default]
+    None,
+    Unavailable,
+    /// The connection breaks before the write is done.
+    UnknownNotWritten,
+    /// The connection breaks after the write is done.
+    UnknownWritten,
+}
+
+/// The memory store behind a connection that may break; counts its commits.
+pub(crate) struct TroubledStore {
+    inner: MemoryStore,
+    trouble: Mutex<Trouble>,
+    pub(crate) commits: AtomicU64,
+    /// From which sequence number events were last read.
+    pub(crate) read_from: AtomicU64,
+    /// A commit takes one permit while it is under way.
+    pub(crate) gate: Semaphore,
+}
+
+impl TroubledStore {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            inner: MemoryStore::default(),
+            trouble: Mutex::default(),
+            commits: AtomicU64::new(0),
+            read_from: AtomicU64::new(u64::MAX),
+            gate: Semaphore::new(1),
+        })
+    }
+
+    pub(crate) fn suffer(&self, trouble: Trouble) {
+        *self.trouble.lock().unwrap() = trouble;
+    }
+
+    pub(crate) async fn journal(&self, hall: &HallId) -> Vec<Recorded> {
+        self.inner.read_after(hall, 0, u32::MAX).await.unwrap()
+    }
+}
+
+impl Store for TroubledStore {
+    fn acquire<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Head> {
+        self.inner.acquire(hall)
+    }
+
+    fn commit<'a>(&'a self, batch: &'a [Append]) -> Answer<'a, Vec<Result<(), Rejected>>> {
+        Box::pin(async move {
+            let _under_way = self.gate.acquire().await.unwrap();
+            self.commits.fetch_add(1, Ordering::Relaxed);
+            let trouble = *self.trouble.lock().unwrap();
+            let broken = || "the connection broke".to_owned();
+            match trouble {
+                Trouble::None => self.inner.commit(batch).await,
+                Trouble::Unavailable => Err(PortError::Unavailable(broken())),
+                Trouble::UnknownNotWritten => Err(PortError::Unknown(broken())),
+                Trouble::UnknownWritten => {
+                    self.inner.commit(batch).await?;
+                    Err(PortError::Unknown(broken()))
+                }
+            }
+        })
+    }
+
+    fn halls(&self) -> Answer<'_, Vec<HallId>> {
+        self.inner.halls()
+    }
+
+    fn read_after<'a>(
+        &'a self,
+        hall: &'a HallId,
+        seq: u64,
+        limit: u32,
+    ) -> Answer<'a, Vec<Recorded>> {
+        self.read_from.fetch_min(seq, Ordering::Relaxed);
+        self.inner.read_after(hall, seq, limit)
+    }
+
+    fn latest_snapshot<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Option<(u64, String)>> {
+        self.inner.latest_snapshot(hall)
+    }
+
+    fn keep_snapshot<'a>(&'a self, hall: &'a HallId, seq: u64, body: String) -> Answer<'a, ()> {
+        self.inner.keep_snapshot(hall, seq, body)
+    }
+}
+
+/// A tree of actors, all on the present thread.
+pub(crate) struct Tree {
+    pub(crate) store: Arc<TroubledStore>,
+    pub(crate) clock: Arc<SteeredClock>,
+    pub(crate) hub: Addr<ScreenHub>,
+    pub(crate) city: Addr<CityActor>,
+    pub(crate) halls: Arc<Halls>,
+    pub(crate) supervisor: Addr<Supervisor>,
+    pub(crate) journal: Journal,
+}
+
+pub(crate) fn id(text: &str) -> HallId {
+    text.parse().unwrap()
+}
+
+/// A service with two windows.
+pub(crate) fn config() -> HallConfig {
+    hall()
+        .service("social", "B")
+        .window("1", &["social"])
+        .window("2", &["social"])
+        .config()
+}
+
+impl Tree {
+    /// A tree over this store at 09:00.
+    pub(crate) fn over(store: &Arc<TroubledStore>) -> Self {
+        let hub = ScreenHub::default().start();
+        let city = CityActor::new(hub.clone()).start();
+        let journal = Journal::start(Arc::clone(store) as Arc<dyn Store>);
+        let halls = Arc::<Halls>::default();
+        let here = vec![Arbiter::current()];
+        let supervisor = Supervisor::new(
+            journal.clone(),
+            hub.clone(),
+            city.clone(),
+            Arc::clone(&halls),
+            here,
+        );
+        Self {
+            store: Arc::clone(store),
+            clock: SteeredClock::at(rules::testing::clock("09:00")),
+            hub,
+            city,
+            halls,
+            supervisor: supervisor.start(),
+            journal,
+        }
+    }
+
+    /// A tree with one open hall H1, whose windows 1 and 2 are signed in.
+    pub(crate) async fn with_open_hall() -> Self {
+        let tree = Self::over(&TroubledStore::new());
+        tree.register("H1", config()).await;
+        tree.open("H1").await;
+        tree
+    }
+
+    pub(crate) async fn register(&self, hall: &str, config: HallConfig) {
+        let register = Register {
+            id: id(hall),
+            config,
+            by: "manager".to_owned(),
+            key: None,
+            clock: Some(Arc::clone(&self.clock) as Arc<dyn Clock>),
+        };
+        self.supervisor.send(register).await.unwrap().unwrap();
+    }
+
+    pub(crate) async fn open(&self, hall: &str) {
+        self.does(hall, Command::OpenHall).await;
+        for window in ["1", "2"] {
+            self.does(hall, rules::testing::open_window(window)).await;
+        }
+    }
+
+    pub(crate) fn hall(&self, hall: &str) -> HallHandle {
+        self.halls.get(&id(hall)).unwrap()
+    }
+
+    pub(crate) async fn ask(&self, hall: &str, command: Command) -> Submitted {
+        self.hall(hall).submit(Submit::new(command, "test")).await
+    }
+
+    pub(crate) async fn does(&self, hall: &str, command: Command) -> Arc<Done> {
+        match self.ask(hall, command.clone()).await {
+            Ok(done) => done,
+            Err(error) => panic!("{command:?}: {error:?}"),
+        }
+    }
+
+    pub(crate) async fn takes(&self, hall: &str) -> String {
+        self.does(hall, issue("social"))
+            .await
+            .ticket
+            .as_ref()
+            .unwrap()
+            .number
+            .clone()
+    }
+
+    pub(crate) async fn ask_with_key(&self, command: Command, key: &str, body: &str) -> Submitted {
+        let key = Some(IdempotencyKey {
+            key: key.to_owned(),
+            fingerprint: body.to_owned(),
+        });
+        let submit = Submit {
+            command,
+            by: "test".to_owned(),
+            key,
+        };
+        self.hall("H1").submit(submit).await
+    }
+
+    /// The hall as it is; waits while it is being rebuilt.
+    pub(crate) async fn state(&self, hall: &str) -> Hall {
+        for _ in 0..10_000 {
+            if let Some(hall) = self.hall(hall).read(|hall, _| hall.clone()).await {
+                return hall;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        panic!("{hall} does not come back");
+    }
+
+    /// Makes a hall's actor panic, and waits until it is gone.
+    pub(crate) async fn break_down(&self, hall: &str) {
+        let broken: Option<()> = self
+            .hall(hall)
+            .read(|_, _| panic!("broken on purpose"))
+            .await;
+        assert_eq!(broken, None);
+    }
+
+    pub(crate) async fn topic(&self, name: &str) -> Arc<Topic> {
+        self.hub.send(Find(name.to_owned())).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn screen(&self, topic: &str, since: Option<u64>) -> Screen {
+        let topic = self.topic(topic).await;
+        Screen {
+            cursor: topic.follow(since),
+            hub: self.hub.clone(),
+        }
+    }
+}
+
+/// What a frame carries, read back from the bytes a screen gets.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Frame {
+    pub(crate) kind: String,
+    pub(crate) seq: u64,
+    pub(crate) data: serde_json::Value,
+}
+
+impl Frame {
+    fn read(bytes: &[u8]) -> Self {
+        let header = match bytes[1] {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        };
+        let frame: serde_json::Value = serde_json::from_slice(&bytes[header..]).unwrap();
+        Self {
+            kind: frame["kind"].as_str().unwrap().to_owned(),
+            seq: frame["seq"].as_u64().unwrap(),
+            data: frame["data"].clone(),
+        }
+    }
+}
+
+/// A subscriber as the socket is one: it hands out what is due and asks for snapshots.
+pub(crate) struct Screen {
+    pub(crate) cursor: Cursor,
+    hub: Addr<ScreenHub>,
+}
+
+impl Screen {
+    /// What is there now.
+    pub(crate) async fn now(&mut self) -> Vec<Frame> {
+        poll_fn(|task| {
+            let mut out = Vec::new();
+            if self.cursor.poll(task, &mut out) == Found::SnapshotWanted {
+                self.hub
+                    .do_send(WantSnapshot(self.cursor.topic().name().to_owned()));
+            }
+            Poll::Ready(out.iter().map(|bytes| Frame::read(bytes)).collect())
+        })
+        .await
+    }
+
+    /// The next frames, at least one.
+    pub(crate) async fn next(&mut self) -> Vec<Frame> {
+        let next = poll_fn(|task| {
+            let mut out = Vec::new();
+            if self.cursor.poll(task, &mut out) == Found::SnapshotWanted {
+                self.hub
+                    .do_send(WantSnapshot(self.cursor.topic().name().to_owned()));
+            }
+            if out.is_empty() {
+                return Poll::Pending;
+            }
+            Poll::Ready(out.iter().map(|bytes| Frame::read(bytes)).collect())
+        });
+        timeout(PATIENCE, next).await.expect("no frame came")
+    }
+
+    /// Frames up to this sequence number.
+    pub(crate) async fn up_to(&mut self, seq: u64) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while frames.last().is_none_or(|frame: &Frame| frame.seq < seq) {
+            frames.extend(self.next().await);
+        }
+        frames
+    }
+}

@@ -1,0 +1,370 @@
+//! A server of one's own: the real binary, a fresh data folder, a free port.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use awc::Client as Http;
+use awc::http::Method;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+
+/// Nothing the tests wait for takes longer, also on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A folder that is gone with its owner.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("hallkeeper-it-{}-{n}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    pub base: String,
+    pub folder: Folder,
+    settings: Vec<(String, String)>,
+    arguments: Vec<String>,
+    /// What it printed on standard output until it was ready, line by line.
+    pub printed: Vec<String>,
+    pub token: String,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        Self::start_with(&[], &[]).await
+    }
+
+    /// Starts with settings (`HALLKEEPER__…`) and arguments after `serve`.
+    pub async fn start_with(settings: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let folder = Folder::new();
+        let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let arguments: Vec<_> = arguments.iter().map(|a| (*a).to_owned()).collect();
+        let (child, printed, base) = spawn(&folder, &settings, &arguments);
+        let mut server = Self { child, base, folder, settings, arguments, printed, token: String::new() };
+        server.token = server.sign_in_as_admin().await;
+        server
+    }
+
+    async fn sign_in_as_admin(&self) -> String {
+        let path = self.folder.path().join("initial-admin-password");
+        let password = std::fs::read_to_string(path).expect("the first password");
+        let credentials = json!({"username": "admin", "password": password.trim()});
+        let answer = self.visitor().post("/session", credentials).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        answer.body["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// SIGKILL: nothing is written in good order.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("waited");
+    }
+
+    /// The same data, a new process, another port.
+    pub fn restart(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let (child, printed, base) = spawn(&self.folder, &self.settings, &self.arguments);
+        self.child = child;
+        self.printed = printed;
+        self.base = base;
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks to end in good order, and waits.
+    pub fn stop(&mut self) {
+        let pid = self.pid().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().expect("signalled");
+        self.child.wait().expect("waited");
+    }
+
+    pub fn visitor(&self) -> Client {
+        Client::new(&self.base, None)
+    }
+
+    pub fn admin(&self) -> Client {
+        Client::new(&self.base, Some(self.token.clone()))
+    }
+
+    /// Signs in with a password.
+    pub async fn sign_in(&self, username: &str, password: &str) -> Client {
+        let answer =
+            self.visitor().post("/session", json!({"username": username, "password": password})).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        Client::new(&self.base, answer.body["token"].as_str().map(str::to_owned))
+    }
+
+    /// A hall with services 社保 (`S1`, prefix B) and 收费 (`S2`, prefix F), and windows 1 to
+    /// `windows` that serve both; open, windows still closed.
+    pub async fn hall(&self, id: &str, windows: u32) -> Client {
+        let admin = self.admin();
+        let windows: Vec<Value> =
+            (1..=windows).map(|n| json!({"id": n.to_string(), "services": ["S1", "S2"]})).collect();
+        let hall = json!({
+            "id": id,
+            "name": {"zh": "政务服务中心", "en": "Service center"},
+            "time_zone": "Asia/Shanghai",
+            "services": [
+                {"id": "S1", "name": {"zh": "社保", "en": "Social security"}, "prefix": "B", "digits": 3},
+                {"id": "S2", "name": {"zh": "收费", "en": "Payment"}, "prefix": "F", "digits": 3},
+            ],
+            "windows": windows,
+        });
+        admin.post("/halls", hall).await.expect(201);
+        admin.post(&format!("/halls/{id}/open"), json!({})).await.expect(200);
+        admin
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(folder: &Folder, settings: &[(String, String)], arguments: &[String]) -> (Child, Vec<String>, String) {
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.path().join("log.txt"))
+        .expect("a log file");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hallkeeper"))
+        .arg("serve")
+        .args(arguments)
+        .env("HALLKEEPER__SERVER__ADDR", "127.0.0.1:0")
+        .env("HALLKEEPER__DATA__DIR", folder.path())
+        .envs(settings.iter().map(|(k, v)| (k.as_str(), v.as_str())))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .expect("the server starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    let mut printed = Vec::new();
+    let base = loop {
+        let line = lines.next().and_then(Result::ok).unwrap_or_else(|| {
+            let log = std::fs::read_to_string(folder.path().join("log.txt")).unwrap_or_default();
+            panic!("the server ended before it was ready:\n{log}")
+        });
+        printed.push(line.clone());
+        if let Some(base) = line.strip_prefix("listening on ") {
+            break base.to_owned();
+        }
+    };
+    // Whoever reads no more would stop the server at a full pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, printed, base)
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub text: String,
+    /// `Null` when the answer is no JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body, if the status is the expected one.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.body
+    }
+
+    /// Checks a refusal by status and code; its fields.
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) -> Value {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.text);
+        assert!(self.body["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{}", self.text);
+        self.body
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// One who sends requests.
+#[derive(Clone)]
+pub struct Client {
+    http: Http,
+    base: String,
+    pub token: Option<String>,
+}
+
+impl Client {
+    pub fn new(base: &str, token: Option<String>) -> Self {
+        let http = Http::builder().timeout(PATIENCE).finish();
+        Self { http, base: base.to_owned(), token }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None, &[]).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body.to_string()), &[]).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, Some(body.to_string()), &[]).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None, &[]).await
+    }
+
+    /// Posts under an idempotency key.
+    pub async fn post_keyed(&self, path: &str, key: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body.to_string()), &[("Idempotency-Key", key)]).await
+    }
+
+    /// Sends anything; paths without `/api` or another root lie under `/api/v1`.
+    pub async fn send(&self, method: Method, path: &str, body: Option<String>, headers: &[(&str, &str)]) -> Answer {
+        self.try_send(method, path, body, headers).await.expect("an answer")
+    }
+
+    /// Sends; `None` when the server does not answer.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> Option<Answer> {
+        let outside = ["/api", "/ws", "/healthz", "/readyz", "/metrics", "/board", "/t/", "/kiosk", "/console", "/manage", "/led", "/assets"];
+        let url = if path == "/" || outside.iter().any(|root| path.starts_with(root)) {
+            format!("{}{path}", self.base)
+        } else {
+            format!("{}/api/v1{path}", self.base)
+        };
+        let mut request = self.http.request(method, url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.insert_header((*name, *value));
+        }
+        let sent = match body {
+            Some(body) => request.content_type("application/json").send_body(body).await,
+            None => request.send().await,
+        };
+        let mut response = sent.ok()?;
+        let bytes = response.body().limit(64 << 20).await.ok()?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Some(Answer {
+            status: response.status().as_u16(),
+            headers: response
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+                .collect(),
+            body: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+        })
+    }
+
+    /// Takes a number for a service.
+    pub async fn issue(&self, hall: &str, service: &str) -> Value {
+        self.post(&format!("/halls/{hall}/tickets"), json!({"service": service})).await.expect(201)
+    }
+
+    /// A window's command.
+    pub async fn at_window(&self, hall: &str, window: &str, verb: &str) -> Answer {
+        self.post(&format!("/halls/{hall}/windows/{window}/{verb}"), json!({})).await
+    }
+
+    /// Opens the live feed and subscribes.
+    pub async fn live(&self, topics: &[&str], since: Value) -> Live {
+        let mut live = self.socket("/ws").await.expect("a socket");
+        live.say(&json!({"subscribe": topics, "since": since})).await;
+        live
+    }
+
+    /// Opens a socket; the status when it is refused.
+    pub async fn socket(&self, path: &str) -> Result<Live, u16> {
+        let mut request = self.http.ws(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        match request.connect().await {
+            Ok((_, socket)) => Ok(Live { socket }),
+            Err(awc::error::WsClientError::InvalidResponseStatus(status)) => Err(status.as_u16()),
+            Err(error) => panic!("no socket: {error}"),
+        }
+    }
+}
+
+type Socket = actix_codec::Framed<awc::BoxedSocket, awc::ws::Codec>;
+
+/// A live feed.
+pub struct Live {
+    pub socket: Socket,
+}
+
+impl Live {
+    pub async fn say(&mut self, message: &Value) {
+        let text = awc::ws::Message::Text(message.to_string().into());
+        self.socket.send(text).await.expect("said");
+    }
+
+    /// The next message of any kind, heartbeats included; `None` when the socket has ended.
+    pub async fn next(&mut self) -> Option<Value> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let frame = tokio::time::timeout(left, self.socket.next()).await.expect("a frame in time");
+            match frame? {
+                Ok(awc::ws::Frame::Text(text)) => {
+                    return Some(serde_json::from_slice(&text).expect("JSON"));
+                }
+                Ok(awc::ws::Frame::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// The next frame of a topic.
+    pub async fn frame(&mut self, topic: &str) -> Value {
+        self.find(|message| message["topic"] == topic).await
+    }
+
+    /// The next message that fits.
+    pub async fn find(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let message = self.next().await.expect("the socket is open");
+            if fits(&message) {
+                return message;
+            }
+        }
+        panic!("no such message in time");
+    }
+}
