@@ -204,6 +204,9 @@ impl From<StoreError> for Problem {
             )
             .with("field", what);
         }
+        if matches!(error, StoreError::BadCursor) {
+            return Self::invalid("cursor", "does not belong to this list");
+        }
         tracing::error!(cause = %error, "store failed");
         Self::unavailable()
     }

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod body;
 pub mod caller;
 pub mod error;
+pub mod once;
 pub mod openapi;
 pub mod routes;
 pub mod screen_socket;

@@ -13,6 +13,7 @@ use crate::web::access::{Action, Role};
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
+use crate::web::once::once;
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -145,6 +146,10 @@ impl UserBody {
 #[post("/users")]
 async fn add_user(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
     let request: UserBody = body.parse()?;
+    once(&app, &caller, &body, new_user(&app, &caller, request)).await
+}
+
+async fn new_user(app: &App, caller: &Caller, request: UserBody) -> Result<Value, Problem> {
     let username = request.username.clone().unwrap_or_default();
     if username.parse::<ClerkId>().is_err() {
         return Err(Problem::invalid(
@@ -158,6 +163,7 @@ async fn add_user(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResp
     if request.password.is_none() {
         return Err(Problem::invalid("password", "is needed"));
     }
+    caller.require(app, Action::ManageHall)?;
     let blank = AccountRow {
         name: username.clone(),
         username,
@@ -170,17 +176,13 @@ async fn add_user(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResp
         hotkeys: "{}".to_owned(),
         disabled: false,
     };
-    let account = request.applied(&app, blank).await?;
-    may_manage(&app, &caller, &account)?;
+    let account = request.applied(app, blank).await?;
+    may_manage(app, caller, &account)?;
     app.auth.put_account(account.clone(), true).await?;
-    app.audit(
-        &caller,
-        "account_added",
-        &account.username,
-        json!({"roles": account.roles, "halls": account.halls}),
-    )
-    .await?;
-    Ok(HttpResponse::Created().json(face(&account)))
+    let detail = json!({"roles": account.roles, "halls": account.halls});
+    app.audit(caller, "account_added", &account.username, detail)
+        .await?;
+    Ok(face(&account))
 }
 
 fn unknown_user() -> Problem {

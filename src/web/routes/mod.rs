@@ -1,4 +1,5 @@
 //! One file per resource.
+#![allow(unused_qualifications, reason = "the interface description's macros write them")]
 
 pub mod accounts;
 pub mod audit;

@@ -15,6 +15,7 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
+use crate::web::once::once;
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -73,17 +74,22 @@ async fn show_tags(
 #[post("/tags")]
 async fn add_tag(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
     caller.require(&app, Action::ManageTags)?;
-    let TagBody { person, tag } = body.parse()?;
+    let request: TagBody = body.parse()?;
+    once(&app, &caller, &body, give_tag(&app, &caller, request)).await
+}
+
+async fn give_tag(app: &App, caller: &Caller, request: TagBody) -> Result<Value, Problem> {
+    let TagBody { person, tag } = request;
     let row = TagRow {
-        person: person.hash(&app)?,
+        person: person.hash(app)?,
         tag: tag.to_string(),
         added_at: app.now(),
         by: caller.principal.name.clone(),
     };
     app.records.add_tag(&row).await?;
-    app.audit(&caller, "tag_added", &row.person, json!({"tag": tag}))
+    app.audit(caller, "tag_added", &row.person, json!({"tag": tag}))
         .await?;
-    Ok(HttpResponse::Created().json(json!({"tag": tag})))
+    Ok(json!({"tag": tag}))
 }
 
 /// Takes a tag from a person; a ticket already issued does not change.
@@ -143,6 +149,10 @@ pub fn case_face(case: &CaseRow) -> Value {
 async fn feed_case(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
     caller.require(&app, Action::FeedCases)?;
     let case: CaseBody = body.parse()?;
+    once(&app, &caller, &body, keep_case(&app, case)).await
+}
+
+async fn keep_case(app: &App, case: CaseBody) -> Result<Value, Problem> {
     let texts = [
         ("case_no", &case.case_no, 1),
         ("item", &case.item, 1),
@@ -162,7 +172,7 @@ async fn feed_case(app: Data<App>, caller: Caller, body: Body) -> Result<HttpRes
         None => None,
     };
     let row = CaseRow {
-        person: case.holder.hash(&app)?,
+        person: case.holder.hash(app)?,
         case_no: case.case_no,
         item: case.item,
         state: case.state,
@@ -171,5 +181,5 @@ async fn feed_case(app: Data<App>, caller: Caller, body: Body) -> Result<HttpRes
         updated_at: app.now(),
     };
     app.records.upsert_case(&row).await?;
-    Ok(HttpResponse::Created().json(case_face(&row)))
+    Ok(case_face(&row))
 }
