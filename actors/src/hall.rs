@@ -102,8 +102,10 @@ impl SubmitError {
     }
 }
 
+type Reading<R> = Box<dyn FnOnce(&Hall, Timestamp) -> R + Send>;
+
 /// Reads the hall at the present instant.
-pub struct Read<R>(Box<dyn FnOnce(&Hall, Timestamp) -> R + Send>);
+pub struct Read<R>(Reading<R>);
 
 impl<R> Read<R> {
     pub fn new(read: impl FnOnce(&Hall, Timestamp) -> R + Send + 'static) -> Self {
@@ -422,8 +424,12 @@ impl HallActor {
             .rev()
             .find_map(|one| Some((&one.event, one.event.ticket()?)));
         let ticket = last.and_then(|(event, id)| {
-            let face = TicketFace::of(&self.hall, self.hall.ticket(id)?, self.now());
-            Some(face.as_after(event))
+            Some(TicketFace::after(
+                &self.hall,
+                self.hall.ticket(id)?,
+                event,
+                self.now(),
+            ))
         });
         Done {
             seq: recorded.last().map_or(self.hall.seq(), |one| one.seq),

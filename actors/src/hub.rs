@@ -127,7 +127,7 @@ impl Topic {
             log.followers.push(None);
             log.followers.len() - 1
         });
-        let known = since.filter(|seq| *seq + 1 >= log.tail() && *seq <= log.shown && *seq > 0);
+        let known = since.filter(|seq| *seq > 0 && *seq <= log.shown && *seq + 1 >= log.tail());
         drop(log);
         Cursor {
             topic: Arc::clone(self),
@@ -200,6 +200,11 @@ impl Drop for Cursor {
         let mut log = self.topic.log();
         log.followers[self.seat] = None;
         log.free.push(self.seat);
+        if matches!(self.place, Place::NeedsSnapshot) {
+            // It may have been the one to ask for the snapshot that the others wait for.
+            log.snapshot_wanted = false;
+            log.wake_all();
+        }
     }
 }
 

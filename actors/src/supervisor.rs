@@ -278,7 +278,12 @@ impl Handler<StartAll> for Supervisor {
             wrap_future(async move {
                 let mut live = 0;
                 for start in starts? {
-                    live += usize::from(start.await?);
+                    match start.await {
+                        Ok(started) => live += usize::from(started),
+                        // One hall that holds what cannot be does not keep the others closed.
+                        Err(cause @ PortError::Corrupt(_)) => error!(%cause, "a hall stays closed"),
+                        Err(cause) => return Err(cause),
+                    }
                 }
                 Ok(live)
             })

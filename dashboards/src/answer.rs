@@ -64,6 +64,14 @@ impl RatingFace {
 impl TicketFace {
     /// The ticket as the hall has it at `now`.
     pub fn of(hall: &Hall, ticket: &Ticket, now: Timestamp) -> Self {
+        Self {
+            ahead: hall.ahead(ticket.id, now),
+            ..Self::without_place(hall, ticket)
+        }
+    }
+
+    /// The ticket without its place in line, which takes a walk along the line to find.
+    fn without_place(hall: &Hall, ticket: &Ticket) -> Self {
         let config = hall.config();
         let zone = config.time_zone;
         let at = |at: Option<Timestamp>| at.map(|at| zone.rfc3339(at));
@@ -74,7 +82,7 @@ impl TicketFace {
             service: ticket.service.clone(),
             service_name: config.services.get(&ticket.service).map(|s| s.name.clone()),
             state: ticket.state.name(),
-            ahead: hall.ahead(ticket.id, now),
+            ahead: None,
             window: ticket.window.clone(),
             calls: ticket.calls,
             green: ticket.green.is_some(),
@@ -99,10 +107,18 @@ impl TicketFace {
         }
     }
 
-    /// The ticket as it was right after `event`, for the repeated answer of a command that was
-    /// carried out before: later steps are taken back where the event tells them.
-    #[must_use]
-    pub fn as_after(mut self, event: &Event) -> Self {
+    /// The ticket as it was right after `event`. For the repeated answer of a command that was
+    /// carried out before, later steps are taken back where the event tells them.
+    pub fn after(hall: &Hall, ticket: &Ticket, event: &Event, now: Timestamp) -> Self {
+        match event {
+            Event::TicketRequeued { .. } | Event::TicketTransferred { .. } => {
+                Self::of(hall, ticket, now).as_after(event)
+            }
+            _ => Self::without_place(hall, ticket).as_after(event),
+        }
+    }
+
+    fn as_after(mut self, event: &Event) -> Self {
         match event {
             Event::TicketIssued(issued) => {
                 self.state = "waiting";

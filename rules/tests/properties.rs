@@ -14,7 +14,7 @@ use rules::window::WindowState;
 use rules::{Command, Event, Hall, Recorded};
 
 /// Chosen so that all properties together take a few seconds in a debug build.
-const CASES: u32 = 96;
+const CASES: u32 = 72;
 
 /// Enough for tickets to be missed, requeued, held, carried over and for series to wrap.
 const STEPS: usize = 120;

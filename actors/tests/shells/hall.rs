@@ -53,8 +53,7 @@ fn one_ticket_and_two_windows_at_once_a_thousand_times_over() {
 fn nothing_is_applied_or_shown_while_the_store_is_away_and_the_hall_lives_on() {
     paused(|| async {
         let tree = Tree::with_open_hall().await;
-        let mut screen = tree.screen("hall.H1", None).await;
-        screen.next().await;
+        let (mut screen, _) = tree.board().await;
         let before = tree.state("H1").await;
         let actor = tree.hall("H1").actor;
 
@@ -112,8 +111,7 @@ fn when_the_outcome_is_unknown_the_hall_is_rebuilt_as_the_journal_has_it() {
 fn a_step_written_but_not_shown_reaches_the_screens_when_the_hall_is_rebuilt() {
     paused(|| async {
         let tree = Tree::with_open_hall().await;
-        let mut screen = tree.screen("hall.H1", None).await;
-        let seen = screen.next().await.last().unwrap().seq;
+        let (mut screen, seen) = tree.board().await;
         tree.store.suffer(Trouble::UnknownWritten);
         assert!(tree.ask("H1", issue("social")).await.is_err());
         tree.store.suffer(Trouble::None);
@@ -261,8 +259,7 @@ fn the_city_sums_its_halls() {
 fn a_hall_closed_by_command_shows_each_of_its_steps() {
     paused(|| async {
         let tree = Tree::with_open_hall().await;
-        let mut screen = tree.screen("hall.H1", None).await;
-        let seen = screen.next().await.last().unwrap().seq;
+        let (mut screen, seen) = tree.board().await;
         let done = tree.does("H1", Command::CloseHall).await;
         let frames = screen.up_to(done.seq).await;
         let seqs: Vec<u64> = frames.iter().map(|frame| frame.seq).collect();

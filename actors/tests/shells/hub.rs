@@ -284,6 +284,25 @@ fn many_who_want_a_snapshot_cause_one() {
 }
 
 #[test]
+fn a_screen_that_leaves_before_it_asked_for_the_snapshot_leaves_the_asking_to_another() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        desk.publish(1).await;
+        let topic = desk.tree.topic("steps").await;
+        let mut hasty = topic.follow(None);
+        std::future::poll_fn(|task| {
+            assert_eq!(hasty.poll(task, &mut Vec::new()), Found::SnapshotWanted);
+            std::task::Poll::Ready(())
+        })
+        .await;
+        let mut patient = desk.screen(None).await;
+        assert_eq!(patient.now().await, []);
+        drop(hasty);
+        assert_eq!(told(&patient.next().await), [("snapshot", 1)]);
+    });
+}
+
+#[test]
 fn a_screen_that_leaves_gives_its_seat_back() {
     paused(|| async {
         let desk = Desk::with(Duration::ZERO).await;
@@ -303,9 +322,7 @@ fn a_screen_that_leaves_gives_its_seat_back() {
 fn a_halls_board_tells_every_event_once_and_a_call_at_once() {
     paused(|| async {
         let tree = Tree::with_open_hall().await;
-        let mut board = tree.screen("hall.H1", None).await;
-        let snapshot = board.next().await;
-        let mut seen = snapshot.last().unwrap().seq;
+        let (mut board, mut seen) = tree.board().await;
         for _ in 0..5 {
             tree.takes("H1").await;
         }
@@ -333,8 +350,7 @@ fn a_halls_board_tells_every_event_once_and_a_call_at_once() {
 fn a_board_that_lived_through_a_rebuild_goes_on_without_a_gap() {
     paused(|| async {
         let tree = Tree::with_open_hall().await;
-        let mut board = tree.screen("hall.H1", None).await;
-        let seen = board.next().await.last().unwrap().seq;
+        let (mut board, seen) = tree.board().await;
         tree.break_down("H1").await;
         tree.state("H1").await;
         let done = tree.does("H1", issue("social")).await;

@@ -74,9 +74,9 @@ fn every_append_of_a_failed_transaction_learns_of_it() {
     paused(|| async {
         let store = TroubledStore::new();
         let journal = Journal::start(Arc::clone(&store) as Arc<dyn Store>);
-        store.suffer(Trouble::Unavailable);
         let one = append_for(&store, "H1").await;
         let two = append_for(&store, "H2").await;
+        store.suffer(Trouble::Unavailable);
         let answers = tokio::join!(journal.clone().append(one), journal.clone().append(two));
         for answer in [answers.0, answers.1] {
             assert!(matches!(answer, Err(AppendError::Port(_))), "{answer:?}");

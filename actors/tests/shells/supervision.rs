@@ -6,7 +6,7 @@ use actors::supervisor::{Observe, Register, RegisterError, StartAll};
 use rules::testing::{begin, call_next, finish, issue, window};
 use tokio::time::sleep;
 
-use crate::support::{Tree, config, id, paused, until};
+use crate::support::{Tree, Trouble, config, id, paused, until};
 
 #[test]
 fn a_hall_that_fails_comes_back_with_its_37_in_order_and_the_others_are_never_refused() {
@@ -150,6 +150,20 @@ fn a_hall_is_registered_once_and_a_repeat_under_the_same_key_is_no_fault() {
 
 #[test]
 fn a_hall_whose_store_is_away_when_it_fails_is_built_when_the_store_is_back() {
+    paused(|| async {
+        let tree = Tree::with_open_hall().await;
+        tree.takes("H1").await;
+        tree.store.suffer(Trouble::Unavailable);
+        tree.break_down("H1").await;
+        sleep(Duration::from_secs(10)).await;
+        assert!(!tree.hall("H1").actor.connected());
+        tree.store.suffer(Trouble::None);
+        assert_eq!(tree.state("H1").await.figures().waiting, 1);
+    });
+}
+
+#[test]
+fn a_hall_that_fails_again_and_again_is_built_again_and_again() {
     paused(|| async {
         let tree = Tree::with_open_hall().await;
         tree.takes("H1").await;

@@ -22,8 +22,9 @@ use rules::{Command, Hall, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a test waits for what must come; virtual time where time is paused.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits for what must come, in the runtime's own time: longer than a lost
+/// heartbeat and a queue's refresh take.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs a test on one thread with time that moves only while everybody waits.
 pub(crate) fn paused<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
@@ -126,6 +127,9 @@ impl TroubledStore {
 
 impl Store for TroubledStore {
     fn acquire<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Head> {
+        if *self.trouble.lock().unwrap() == Trouble::Unavailable {
+            return Box::pin(async { Err(PortError::Unavailable("no connection".to_owned())) });
+        }
         self.inner.acquire(hall)
     }
 
@@ -178,7 +182,6 @@ pub(crate) struct Tree {
     pub(crate) city: Addr<CityActor>,
     pub(crate) halls: Arc<Halls>,
     pub(crate) supervisor: Addr<Supervisor>,
-    pub(crate) journal: Journal,
 }
 
 pub(crate) fn id(text: &str) -> HallId {
@@ -202,13 +205,8 @@ impl Tree {
         let journal = Journal::start(Arc::clone(store) as Arc<dyn Store>);
         let halls = Arc::<Halls>::default();
         let here = vec![Arbiter::current()];
-        let supervisor = Supervisor::new(
-            journal.clone(),
-            hub.clone(),
-            city.clone(),
-            Arc::clone(&halls),
-            here,
-        );
+        let supervisor =
+            Supervisor::new(journal, hub.clone(), city.clone(), Arc::clone(&halls), here);
         Self {
             store: Arc::clone(store),
             clock: SteeredClock::at(rules::testing::clock("09:00")),
@@ -216,7 +214,6 @@ impl Tree {
             city,
             halls,
             supervisor: supervisor.start(),
-            journal,
         }
     }
 
@@ -306,6 +303,14 @@ impl Tree {
 
     pub(crate) async fn topic(&self, name: &str) -> Arc<Topic> {
         self.hub.send(Find(name.to_owned())).await.unwrap().unwrap()
+    }
+
+    /// A board of hall H1 that has shown all so far, and the number it has seen last.
+    pub(crate) async fn board(&self) -> (Screen, u64) {
+        let mut board = self.screen("hall.H1", None).await;
+        let seq = self.state("H1").await.seq();
+        let frames = board.up_to(seq).await;
+        (board, frames.last().unwrap().seq)
     }
 
     pub(crate) async fn screen(&self, topic: &str, since: Option<u64>) -> Screen {

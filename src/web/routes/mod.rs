@@ -1,5 +1,8 @@
 //! One file per resource.
-#![allow(unused_qualifications, reason = "the interface description's macros write them")]
+#![allow(
+    unused_qualifications,
+    reason = "the interface description's macros write them"
+)]
 
 pub mod accounts;
 pub mod audit;

@@ -463,7 +463,10 @@ struct ListQuery {
     sort: Option<String>,
     limit: Option<u32>,
     cursor: Option<String>,
-    #[allow(dead_code, reason = "`lang_of` reads it; here it must not count as unknown")]
+    #[allow(
+        dead_code,
+        reason = "`lang_of` reads it; here it must not count as unknown"
+    )]
     lang: Option<String>,
 }
 
@@ -678,7 +681,10 @@ fn csv_text(text: &str) -> String {
 struct DayQuery {
     /// `YYYY-MM-DD`; the present business day if none.
     day: Option<String>,
-    #[allow(dead_code, reason = "`lang_of` reads it; here it must not count as unknown")]
+    #[allow(
+        dead_code,
+        reason = "`lang_of` reads it; here it must not count as unknown"
+    )]
     lang: Option<String>,
 }
 
