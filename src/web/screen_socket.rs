@@ -425,14 +425,30 @@ impl ScreenSocket {
             return;
         }
         self.beats += 1;
-        if self.beats.is_multiple_of(RIGHTS_EVERY) && !self.still_known() {
-            return self.close(CloseCode::Policy, "signed out");
+        if self.beats.is_multiple_of(RIGHTS_EVERY) {
+            if !self.still_known() {
+                return self.close(CloseCode::Policy, "signed out");
+            }
+            self.watch_again();
         }
         self.beat.as_mut().reset(Instant::now() + HEARTBEAT);
         // The timer must know whom to wake.
         let _ = self.beat.as_mut().poll(task);
         let beat = json!({"kind": "heartbeat", "at": self.app.now().rfc3339_utc(), "build": assets::build()});
         self.say(&beat);
+    }
+
+    /// A hall that was rebuilt has forgotten whom it shall tell; telling it again costs nothing.
+    fn watch_again(&self) {
+        for cursor in &self.cursors {
+            let Some(token) = cursor.topic().name().strip_prefix("ticket.") else {
+                continue;
+            };
+            let hall = token.split_once('.').map_or("", |(hall, _)| hall);
+            if let Ok((_, handle)) = self.app.hall(hall) {
+                handle.actor.do_send(Watch(Token(token.to_owned())));
+            }
+        }
     }
 
     fn still_known(&self) -> bool {

@@ -7,29 +7,30 @@
 //! If the journal refuses the write or its outcome is unknown, only the journal knows the truth:
 //! the actor stops and its supervisor builds a fresh one from what was written.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod load;
+mod publish;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix::fut::{ready, wrap_future};
 use actix::prelude::*;
 use dashboards::answer::TicketFace;
-use dashboards::board::{self, ClockFace};
 use dashboards::city::HallFace;
-use dashboards::frame::{Kind, encode};
-use rules::flow::QueueFlow;
-use rules::hall::{Command, Event, Hall, Recorded, Refusal};
-use rules::ids::{HallId, ServiceId, TicketId, Token, WindowId};
-use rules::ticket::TicketState;
+use rules::hall::{Command, Hall, Recorded, Refusal};
+use rules::ids::{ServiceId, TicketId, Token, WindowId};
 use rules::time::Timestamp;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::city::{CityActor, HallChanged};
-use crate::hub::{OpenTopic, Publish, PublishSnapshot, ScreenHub, Shape, TakeSnapshot};
+use crate::hub::{OpenTopic, ScreenHub, Shape, TakeSnapshot};
 use crate::journal::{AppendError, Journal};
-use crate::ports::{Append, Clock, IdempotencyKey, PortError, Rejected, Store};
-use crate::queue::{Expect, Flowed, Forget, QueueActor, QueueChanged};
-use crate::window::{Seat, WindowActor, WindowChanged};
+use crate::ports::{Append, Clock, IdempotencyKey, PortError, Rejected};
+use crate::queue::QueueActor;
+use crate::window::WindowActor;
+
+pub use load::{Loaded, load};
 
 /// Commands that may wait for a hall; more than that are made to wait at their connection.
 const MAILBOX: usize = 256;
@@ -39,9 +40,6 @@ const SNAPSHOT_EVERY: u64 = 2000;
 
 /// Answers remembered for repeated keys; older ones are found in the journal.
 const ANSWERS_KEPT: usize = 512;
-
-/// Events read from the journal at a time.
-const PAGE: u32 = 1000;
 
 /// Figures on boards are gathered for so long; calls are not.
 const MERGE: Duration = Duration::from_millis(100);
@@ -154,60 +152,6 @@ impl Children {
             .unwrap_or_else(PoisonError::into_inner)
             .get(id)
             .cloned()
-    }
-}
-
-/// A hall as rebuilt from the journal, and the epoch under which this process writes it.
-pub struct Loaded {
-    pub hall: Hall,
-    pub epoch: i64,
-}
-
-/// Takes a hall and rebuilds it from snapshot and events. `None` if nothing was ever journalled.
-///
-/// # Errors
-/// When the store does not answer, or holds what cannot be.
-pub async fn load(store: &dyn Store, id: &HallId) -> Result<Option<Loaded>, PortError> {
-    let head = store.acquire(id).await?;
-    let mut hall = match store.latest_snapshot(id).await? {
-        Some((seq, body)) => match serde_json::from_str::<Hall>(&body) {
-            Ok(hall) => Some(hall.restore()),
-            Err(cause) => {
-                warn!(hall = %id, seq, %cause, "snapshot not readable; replaying from the start");
-                None
-            }
-        },
-        None => None,
-    };
-    loop {
-        let after = hall.as_ref().map_or(0, Hall::seq);
-        let page = store.read_after(id, after, PAGE).await?;
-        if page.is_empty() {
-            break;
-        }
-        for recorded in &page {
-            match &mut hall {
-                Some(hall) => hall.apply(recorded),
-                None => hall = Hall::registered(id.clone(), recorded),
-            }
-        }
-        if hall.is_none() {
-            return Err(PortError::Corrupt(format!(
-                "hall {id} does not begin with its registration"
-            )));
-        }
-    }
-    match hall {
-        Some(hall) if hall.seq() == head.seq => Ok(Some(Loaded {
-            hall,
-            epoch: head.epoch,
-        })),
-        Some(hall) => Err(PortError::Corrupt(format!(
-            "hall {id} has events up to {} but its head says {}",
-            hall.seq(),
-            head.seq
-        ))),
-        None => Ok(None),
     }
 }
 
@@ -439,204 +383,6 @@ impl HallActor {
         }
     }
 
-    fn apply_and_publish(&mut self, recorded: &Recorded, ctx: &mut Context<Self>) {
-        let event = &recorded.event;
-        let mut services = touched_queues(&self.hall, event);
-        self.hall.apply(recorded);
-        services.extend(touched_queues(&self.hall, event));
-        services.retain(|id| self.hall.config().services.contains_key(id));
-        self.rebuild_children_if_needed(event, ctx);
-        self.publish_board(recorded, &services);
-        self.tell_window(recorded);
-        for service in &services {
-            self.tell_queue(service, Some(recorded));
-        }
-    }
-
-    fn publish_board(&self, recorded: &Recorded, services: &BTreeSet<ServiceId>) {
-        let at = self.hall.config().time_zone.rfc3339(recorded.at);
-        let delta = board::delta(&self.hall, recorded, services);
-        let frame = encode(&self.topic, Kind::Delta, recorded.seq, &at, &delta);
-        let publish = Publish {
-            topic: self.topic.clone(),
-            frames: vec![(recorded.seq, frame)],
-            urgent: board::is_urgent(&recorded.event),
-        };
-        if self.tools.hub.try_send(publish).is_err() {
-            debug!(
-                topic = self.topic,
-                "hub is full; its screens get a snapshot"
-            );
-        }
-    }
-
-    fn tell_window(&self, recorded: &Recorded) {
-        let Some(id) = recorded.event.window() else {
-            return;
-        };
-        let (Some(window), Some(actor)) = (self.hall.window(id), self.tools.children.window(id))
-        else {
-            return;
-        };
-        let ticket = recorded.event.ticket().and_then(|id| self.hall.ticket(id));
-        actor.do_send(WindowChanged {
-            view: dashboards::window::view(&self.hall, window),
-            since: window.since,
-            happened: Some(Arc::new(recorded.clone())),
-            service_secs: ticket.and_then(rules::ticket::Ticket::service_secs),
-        });
-    }
-
-    fn tell_queue(&self, service: &ServiceId, recorded: Option<&Recorded>) {
-        if let Some(queue) = self.tools.children.queue(service) {
-            queue.do_send(self.queue_changed(service, recorded));
-        }
-    }
-
-    fn queue_changed(&self, service: &ServiceId, recorded: Option<&Recorded>) -> QueueChanged {
-        let flowed = recorded.and_then(|recorded| {
-            let ticket = self.hall.ticket(recorded.event.ticket()?)?;
-            match &recorded.event {
-                Event::TicketIssued(_) => Some(Flowed::Arrived),
-                Event::ServiceFinished { .. } => Some(Flowed::Completed {
-                    service_secs: ticket.served_ms as f64 / 1000.0,
-                }),
-                _ => None,
-            }
-        });
-        QueueChanged {
-            at: recorded.map_or_else(|| self.now(), |recorded| recorded.at),
-            flowed,
-            waiting: self.hall.waiting_count(service) as u64,
-            windows_open: self.hall.windows_open(service),
-            oldest: self
-                .hall
-                .waiting(service)
-                .next()
-                .map(|ticket| ticket.issued_at),
-            watched: self.watched_views(service),
-        }
-    }
-
-    fn watched_views(&self, service: &ServiceId) -> Vec<(String, dashboards::ticket::TicketView)> {
-        if self.watched.is_empty() {
-            return Vec::new();
-        }
-        let now = self.now();
-        let rate = self.tools.clock.rate();
-        let line = self.hall.line(service, now);
-        let places: BTreeMap<TicketId, u64> = line.into_iter().zip(0..).collect();
-        let tickets = self
-            .watched
-            .iter()
-            .filter_map(|(id, token)| Some((self.hall.ticket(*id)?, token)));
-        tickets
-            .filter(|(ticket, _)| ticket.service == *service)
-            .map(|(ticket, token)| {
-                let ahead = places.get(&ticket.id).copied();
-                let view = dashboards::ticket::view(&self.hall, ticket, ahead, now, rate);
-                (token.0.clone(), view)
-            })
-            .collect()
-    }
-
-    /// Starts the actors of windows and queues that have none, and lets go of those removed.
-    fn rebuild_children(&self, ctx: &mut Context<Self>) {
-        let children = &self.tools.children;
-        let mut windows = children
-            .windows
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        windows.retain(|id, actor| self.hall.window(id).is_some() && actor.connected());
-        for window in self.hall.windows() {
-            let actor = windows
-                .entry(window.id.clone())
-                .or_insert_with(|| WindowActor::new(self.seat(&window.id, ctx.address())).start());
-            actor.do_send(WindowChanged {
-                view: dashboards::window::view(&self.hall, window),
-                since: window.since,
-                happened: None,
-                service_secs: None,
-            });
-        }
-        drop(windows);
-        let config = self.hall.config();
-        let mut queues = children
-            .queues
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        queues.retain(|id, actor| config.services.contains_key(id) && actor.connected());
-        for (id, service) in &config.services {
-            let queue = queues.entry(id.clone()).or_insert_with(|| {
-                let flow = flow_of(&self.hall, id, service.avg_service_secs);
-                let clock = Arc::clone(&self.tools.clock);
-                let hub = self.tools.hub.clone();
-                QueueActor::new(
-                    self.hall.id(),
-                    id.clone(),
-                    config.time_zone,
-                    flow,
-                    clock,
-                    hub,
-                )
-                .start()
-            });
-            queue.do_send(Expect {
-                service_secs: service.avg_service_secs,
-            });
-            queue.do_send(self.queue_changed(id, None));
-        }
-    }
-
-    fn seat(&self, id: &WindowId, hall: Addr<Self>) -> Seat {
-        let here = self
-            .hall
-            .tickets()
-            .filter(|t| t.window.as_ref() == Some(id));
-        let served = here
-            .filter_map(rules::ticket::Ticket::service_secs)
-            .fold((0, 0), |(count, sum), secs| (count + 1, sum + secs));
-        Seat {
-            hall_id: self.hall.id().clone(),
-            id: id.clone(),
-            hall,
-            zone: self.hall.config().time_zone,
-            clock: Arc::clone(&self.tools.clock),
-            hub: self.tools.hub.clone(),
-            served,
-        }
-    }
-
-    fn rebuild_children_if_needed(&mut self, event: &Event, ctx: &mut Context<Self>) {
-        match event {
-            Event::ServiceConfigured { .. }
-            | Event::ServiceRemoved { .. }
-            | Event::WindowConfigured { .. }
-            | Event::WindowRemoved { .. } => self.rebuild_children(ctx),
-            Event::DayEnded { .. } => {
-                self.forget_tickets_gone();
-                self.rebuild_children(ctx);
-            }
-            _ => {}
-        }
-    }
-
-    fn forget_tickets_gone(&mut self) {
-        let hall = &self.hall;
-        let gone = self
-            .watched
-            .extract_if(.., |id, _| hall.ticket(*id).is_none());
-        let tokens: Vec<Token> = gone.map(|(_, token)| token).collect();
-        if tokens.is_empty() {
-            return;
-        }
-        for service in self.hall.config().services.keys() {
-            if let Some(queue) = self.tools.children.queue(service) {
-                queue.do_send(Forget(tokens.clone()));
-            }
-        }
-    }
-
     fn rearm(&mut self, ctx: &mut Context<Self>) {
         if let Some(wake) = self.wake.take() {
             ctx.cancel_future(wake);
@@ -647,39 +393,6 @@ impl HallActor {
             ctx.notify_later(Wake, sleep + Duration::from_millis(5))
         });
     }
-}
-
-/// The queues whose figures an event touches.
-fn touched_queues(hall: &Hall, event: &Event) -> BTreeSet<ServiceId> {
-    if let Some(ticket) = event.ticket() {
-        return hall
-            .ticket(ticket)
-            .map(|t| t.service.clone())
-            .into_iter()
-            .collect();
-    }
-    match (event, event.window().and_then(|id| hall.window(id))) {
-        (_, Some(window)) => window.plan.services.clone(),
-        (Event::DayEnded { .. }, None) => hall.config().services.keys().cloned().collect(),
-        _ => BTreeSet::new(),
-    }
-}
-
-/// A queue's flow as today's tickets tell it.
-fn flow_of(hall: &Hall, service: &ServiceId, expected_secs: u32) -> QueueFlow {
-    let mut flow = QueueFlow::new(expected_secs);
-    let mut completed = Vec::new();
-    for ticket in hall.tickets().filter(|ticket| ticket.service == *service) {
-        flow.arrived(ticket.issued_at);
-        if let (TicketState::Completed, Some(at)) = (&ticket.state, ticket.ended_at) {
-            completed.push((at, ticket.served_ms));
-        }
-    }
-    completed.sort_unstable();
-    for (at, served_ms) in completed {
-        flow.completed(served_ms as f64 / 1000.0, at);
-    }
-    flow
 }
 
 impl Actor for HallActor {
@@ -738,42 +451,6 @@ impl<R: Send + 'static> Handler<Read<R>> for HallActor {
     fn handle(&mut self, Read(read): Read<R>, _: &mut Self::Context) -> Self::Result {
         let now = self.now();
         MessageResult(read(&self.hall, now))
-    }
-}
-
-impl Handler<Watch> for HallActor {
-    type Result = ResponseFuture<bool>;
-
-    fn handle(&mut self, Watch(token): Watch, _: &mut Self::Context) -> Self::Result {
-        let Some(ticket) = self.hall.ticket_by_token(&token) else {
-            return Box::pin(std::future::ready(false));
-        };
-        self.watched.insert(ticket.id, token);
-        let Some(queue) = self.tools.children.queue(&ticket.service) else {
-            return Box::pin(std::future::ready(false));
-        };
-        let changed = self.queue_changed(&ticket.service, None);
-        Box::pin(async move { queue.send(changed).await.is_ok() })
-    }
-}
-
-impl Handler<TakeSnapshot> for HallActor {
-    type Result = ();
-
-    fn handle(&mut self, _: TakeSnapshot, _: &mut Self::Context) {
-        let at = self.hall.config().time_zone.rfc3339(self.now());
-        let clock = ClockFace {
-            at: at.clone(),
-            rate: self.tools.clock.rate(),
-        };
-        let view = board::snapshot(&self.hall, clock);
-        let frame = encode(&self.topic, Kind::Snapshot, self.hall.seq(), &at, &view);
-        let publish = PublishSnapshot {
-            topic: self.topic.clone(),
-            seq: self.hall.seq(),
-            frame,
-        };
-        self.tools.hub.do_send(publish);
     }
 }
 

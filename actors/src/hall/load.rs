@@ -1,0 +1,64 @@
+//! Rebuilding a hall from the journal alone.
+
+use rules::hall::Hall;
+use rules::ids::HallId;
+use tracing::warn;
+
+use crate::ports::{PortError, Store};
+
+/// Events read from the journal at a time.
+const PAGE: u32 = 1000;
+
+/// A hall as rebuilt from the journal, and the epoch under which this process writes it.
+pub struct Loaded {
+    pub hall: Hall,
+    pub epoch: i64,
+}
+
+/// Takes a hall and rebuilds it from snapshot and events. `None` if nothing was ever journalled.
+///
+/// # Errors
+/// When the store does not answer, or holds what cannot be.
+pub async fn load(store: &dyn Store, id: &HallId) -> Result<Option<Loaded>, PortError> {
+    let head = store.acquire(id).await?;
+    let mut hall = match store.latest_snapshot(id).await? {
+        Some((seq, body)) => match serde_json::from_str::<Hall>(&body) {
+            Ok(hall) => Some(hall.restore()),
+            Err(cause) => {
+                warn!(hall = %id, seq, %cause, "snapshot not readable; replaying from the start");
+                None
+            }
+        },
+        None => None,
+    };
+    loop {
+        let after = hall.as_ref().map_or(0, Hall::seq);
+        let page = store.read_after(id, after, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        for recorded in &page {
+            match &mut hall {
+                Some(hall) => hall.apply(recorded),
+                None => hall = Hall::registered(id.clone(), recorded),
+            }
+        }
+        if hall.is_none() {
+            return Err(PortError::Corrupt(format!(
+                "hall {id} does not begin with its registration"
+            )));
+        }
+    }
+    match hall {
+        Some(hall) if hall.seq() == head.seq => Ok(Some(Loaded {
+            hall,
+            epoch: head.epoch,
+        })),
+        Some(hall) => Err(PortError::Corrupt(format!(
+            "hall {id} has events up to {} but its head says {}",
+            hall.seq(),
+            head.seq
+        ))),
+        None => Ok(None),
+    }
+}
