@@ -83,10 +83,9 @@ impl Log {
         self.head + 1 - self.steps.len() as u64
     }
 
-    fn wake_all(&self) {
-        for waker in self.followers.iter().flatten() {
-            waker.wake_by_ref();
-        }
+    /// Who waits for news. Each is woken once and leaves its waker again when it looks.
+    fn waiting(&mut self) -> Vec<Waker> {
+        self.followers.iter_mut().filter_map(Option::take).collect()
     }
 }
 
@@ -118,6 +117,15 @@ impl Topic {
 
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the log and wakes whoever waits, outside of the lock that they all need next.
+    fn change(&self, change: impl FnOnce(&mut Log)) {
+        let mut log = self.log();
+        change(&mut log);
+        let waiting = log.waiting();
+        drop(log);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// A new subscriber; it goes on after `since` if the log still has what followed.
@@ -203,7 +211,9 @@ impl Drop for Cursor {
         if matches!(self.place, Place::NeedsSnapshot) {
             // It may have been the one to ask for the snapshot that the others wait for.
             log.snapshot_wanted = false;
-            log.wake_all();
+            let waiting = log.waiting();
+            drop(log);
+            waiting.into_iter().for_each(Waker::wake);
         }
     }
 }
@@ -301,8 +311,7 @@ impl Handler<OpenTopic> for ScreenHub {
         match self.topics.get_mut(&name) {
             Some(entry) => {
                 entry.owner = owner;
-                entry.topic.log().snapshot_wanted = false;
-                entry.topic.log().wake_all();
+                entry.topic.change(|log| log.snapshot_wanted = false);
             }
             None => {
                 let entry = Entry {
@@ -391,9 +400,7 @@ fn append(log: &mut Log, frames: Vec<(u64, String)>, kept: usize) {
 fn show(entry: &mut Entry) {
     entry.last_shown = Instant::now();
     entry.flush_planned = false;
-    let mut log = entry.topic.log();
-    log.shown = log.head;
-    log.wake_all();
+    entry.topic.change(|log| log.shown = log.head);
 }
 
 impl Handler<PublishSnapshot> for ScreenHub {
@@ -403,16 +410,16 @@ impl Handler<PublishSnapshot> for ScreenHub {
         let Some(entry) = self.topics.get_mut(&message.topic) else {
             return;
         };
-        let mut log = entry.topic.log();
-        if message.seq > log.head {
-            // The first sign of life of this topic, or the steps before it were lost.
-            log.steps.clear();
-            log.head = message.seq;
-            log.shown = message.seq;
-        }
-        log.snapshot = Some((message.seq, Bytes::from(text_frame(&message.frame))));
-        log.snapshot_wanted = false;
-        log.wake_all();
+        entry.topic.change(|log| {
+            if message.seq > log.head {
+                // The first sign of life of this topic, or the steps before it were lost.
+                log.steps.clear();
+                log.head = message.seq;
+                log.shown = message.seq;
+            }
+            log.snapshot = Some((message.seq, Bytes::from(text_frame(&message.frame))));
+            log.snapshot_wanted = false;
+        });
     }
 }
 
