@@ -49,7 +49,8 @@ pub struct IdempotencyKey {
 pub struct Append {
     pub hall: HallId,
     pub epoch: i64,
-    /// At least one; sequence numbers rise by one and follow the head's.
+    /// Sequence numbers rise by one and follow the head's. An append without events only asks
+    /// whether its key was used: it is rejected, as a duplicate or else as fenced.
     pub events: Vec<Recorded>,
     /// The tickets touched, as they are after the events: the projection's rows.
     pub tickets: Vec<Ticket>,

@@ -220,23 +220,18 @@ impl Supervisor {
         };
         let arbiter = self.arbiters[self.started % self.arbiters.len()].clone();
         self.started += 1;
-        let gone = Gone {
-            hall: id.clone(),
-            supervisor: ctx.address(),
-        };
+        let supervisor = ctx.address();
         let halls = Arc::clone(&self.halls);
-        async move {
+        let start = async move {
             let store = Arc::clone(tools.journal.store());
             let loaded = match load(&*store, &id).await {
                 Ok(Some(loaded)) => loaded,
-                Ok(None) => {
-                    std::mem::forget(gone);
-                    return Ok(false);
-                }
-                Err(cause) => {
-                    std::mem::forget(gone);
-                    return Err(cause);
-                }
+                Ok(None) => return Ok(false),
+                Err(cause) => return Err(cause),
+            };
+            let gone = Gone {
+                hall: id.clone(),
+                supervisor,
             };
             let children = Arc::clone(&tools.children);
             let actor = HallActor::start_in_arbiter(&arbiter, move |_| {
@@ -255,6 +250,13 @@ impl Supervisor {
                 );
             }
             Ok(live)
+        };
+        // A task of its own: while the supervisor waits for a registration to be journalled it
+        // polls nothing else, and a start half done would hold the database's turn for ever.
+        let task = actix::spawn(start);
+        async move {
+            let stopped = |_| PortError::Unavailable("the start was broken off".to_owned());
+            task.await.map_err(stopped)?
         }
     }
 }

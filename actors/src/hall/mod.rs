@@ -246,8 +246,40 @@ impl HallActor {
                 let recorded = self.hall.recorded(events, now, &submit.by);
                 self.commit(recorded, submit.key)
             }
-            Err(refusal) => Box::pin(ready(Err(refusal.into()))),
+            Err(refusal) => self.refuse(refusal, submit.key),
         }
+    }
+
+    /// What cannot be done may be the repeat of what was done before this actor was born. An append
+    /// of nothing asks the journal whether it knows the key.
+    fn refuse(&self, refusal: Refusal, key: Option<IdempotencyKey>) -> Step<Submitted> {
+        if key.is_none() {
+            return Box::pin(ready(Err(refusal.into())));
+        }
+        let question = Append {
+            hall: self.hall.id().clone(),
+            epoch: self.epoch,
+            events: Vec::new(),
+            tickets: Vec::new(),
+            key: key.clone(),
+        };
+        let asked = wrap_future::<_, Self>(self.tools.journal.clone().append(question));
+        Box::pin(asked.then(move |result, hall, _| -> Step<Submitted> {
+            match result {
+                Err(AppendError::Rejected(Rejected::Duplicate {
+                    fingerprint,
+                    first_seq,
+                    count,
+                })) => hall.answer_again(key, &fingerprint, first_seq, count),
+                Err(AppendError::Port(cause)) => {
+                    Box::pin(ready(Err(SubmitError::Unavailable(cause.to_string()))))
+                }
+                Err(AppendError::Overloaded) => Box::pin(ready(Err(SubmitError::Overloaded))),
+                Ok(()) | Err(AppendError::Rejected(Rejected::Fenced)) => {
+                    Box::pin(ready(Err(refusal.into())))
+                }
+            }
+        }))
     }
 
     fn known_answer(&self, key: Option<&IdempotencyKey>) -> Option<Submitted> {
@@ -455,22 +487,23 @@ impl<R: Send + 'static> Handler<Read<R>> for HallActor {
 }
 
 impl Handler<KeepSnapshot> for HallActor {
-    type Result = ResponseActFuture<Self, ()>;
+    type Result = ResponseFuture<()>;
 
+    /// Written outside of the actor: while a command is being journalled the actor polls nothing
+    /// else, and a snapshot half written would then hold the database's turn for ever.
     fn handle(&mut self, _: KeepSnapshot, _: &mut Self::Context) -> Self::Result {
         let seq = self.hall.seq();
         let store = Arc::clone(self.tools.journal.store());
         let id = self.hall.id().clone();
         let body = match serde_json::to_string(&self.hall) {
             Ok(body) if seq > self.snapshot_seq => body,
-            _ => return Box::pin(ready(())),
+            _ => return Box::pin(std::future::ready(())),
         };
         self.snapshot_seq = seq;
-        let keep = async move { store.keep_snapshot(&id, seq, body).await };
-        Box::pin(wrap_future::<_, Self>(keep).map(move |kept, hall, _| {
-            if let Err(cause) = kept {
-                warn!(hall = %hall.hall.id(), seq, %cause, "snapshot not kept; the journal has it all");
+        Box::pin(async move {
+            if let Err(cause) = store.keep_snapshot(&id, seq, body).await {
+                warn!(hall = %id, seq, %cause, "snapshot not kept; the journal has it all");
             }
-        }))
+        })
     }
 }

@@ -47,6 +47,26 @@ impl HallActor {
                 "hub is full; its screens get a snapshot"
             );
         }
+        if delta.reset {
+            // Who now asks for a snapshot must not be handed one from before the change.
+            self.publish_snapshot();
+        }
+    }
+
+    fn publish_snapshot(&self) {
+        let at = self.hall.config().time_zone.rfc3339(self.now());
+        let clock = ClockFace {
+            at: at.clone(),
+            rate: self.tools.clock.rate(),
+        };
+        let view = board::snapshot(&self.hall, clock);
+        let frame = encode(&self.topic, Kind::Snapshot, self.hall.seq(), &at, &view);
+        let publish = PublishSnapshot {
+            topic: self.topic.clone(),
+            seq: self.hall.seq(),
+            frame,
+        };
+        self.tools.hub.do_send(publish);
     }
 
     fn tell_window(&self, recorded: &Recorded) {
@@ -258,19 +278,7 @@ impl Handler<TakeSnapshot> for HallActor {
     type Result = ();
 
     fn handle(&mut self, _: TakeSnapshot, _: &mut Self::Context) {
-        let at = self.hall.config().time_zone.rfc3339(self.now());
-        let clock = ClockFace {
-            at: at.clone(),
-            rate: self.tools.clock.rate(),
-        };
-        let view = board::snapshot(&self.hall, clock);
-        let frame = encode(&self.topic, Kind::Snapshot, self.hall.seq(), &at, &view);
-        let publish = PublishSnapshot {
-            topic: self.topic.clone(),
-            seq: self.hall.seq(),
-            frame,
-        };
-        self.tools.hub.do_send(publish);
+        self.publish_snapshot();
     }
 }
 
