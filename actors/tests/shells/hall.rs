@@ -1,6 +1,7 @@
 //! One command at a time; journalled before it is shown; rebuilt when only the journal knows.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use actors::hall::{KeepSnapshot, SubmitError, load};
 use rules::testing::{begin, call_next, finish, issue, recall};
@@ -46,6 +47,21 @@ fn one_ticket_and_two_windows_at_once_a_thousand_times_over() {
             rules::hall::invariants::violations(&hall),
             Vec::<String>::new()
         );
+    });
+}
+
+#[test]
+fn a_snapshot_under_way_does_not_hold_up_the_commands_behind_it() {
+    paused(|| async {
+        let tree = Tree::with_open_hall().await;
+        for _ in 0..20 {
+            tree.hall("H1").actor.do_send(KeepSnapshot);
+            // The snapshot has the store's turn when the command comes.
+            tokio::task::yield_now().await;
+            let issued = tree.ask("H1", issue("social"));
+            let answer = tokio::time::timeout(Duration::from_secs(60), issued).await;
+            assert!(answer.expect("an answer in time").is_ok());
+        }
     });
 }
 
