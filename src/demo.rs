@@ -33,6 +33,9 @@ pub const HALL: &str = "demo";
 /// The window that the simulated clerks leave to people.
 const FREE_WINDOW: &str = "88";
 
+/// Of how many earlier starts the screens' tokens stay valid.
+const STARTS_REMEMBERED: usize = 2;
+
 const PEOPLE: [(&str, &str, Role); 3] = [
     ("demo-clerk", "窗口人员 Clerk", Role::Clerk),
     ("demo-manager", "大厅管理员 Manager", Role::Manager),
@@ -183,13 +186,25 @@ async fn sign_ins(app: &App, hall: &HallId) -> anyhow::Result<SignIns> {
     })
 }
 
-async fn device(app: &App, hall: &HallId, id: &str, kind: Role) -> anyhow::Result<String> {
-    app.auth.remove_device(id).await?;
+/// A new token for each start, beside those of the latest starts: a screen that stayed open comes
+/// back to life.
+async fn device(app: &App, hall: &HallId, name: &str, kind: Role) -> anyhow::Result<String> {
+    let mut earlier: Vec<String> = app
+        .auth
+        .devices()
+        .iter()
+        .filter(|device| device.id.starts_with(name))
+        .map(|device| device.id.clone())
+        .collect();
+    earlier.sort();
+    for id in earlier.iter().rev().skip(STARTS_REMEMBERED) {
+        app.auth.remove_device(id).await?;
+    }
     let added = app
         .auth
         .add_device(
-            id.to_owned(),
-            id.to_owned(),
+            format!("{name}-{}", app.now().millis()),
+            name.to_owned(),
             kind,
             hall.to_string(),
             app.now(),

@@ -24,6 +24,7 @@ use actix_web::{App as HttpApp, HttpServer};
 use actors::clock::ReplayClock;
 use actors::supervisor::{KeepAll, StartAll};
 use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::config::Settings;
@@ -124,6 +125,16 @@ impl Application {
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
         let app = self.app.clone();
         actix_web::rt::spawn(prune_for_ever(app.clone()));
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let server = self.server.handle();
+        actix_web::rt::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            server.stop(true).await;
+        });
         self.server.await?;
         info!("stopping");
         let _ = app.system.supervisor.send(KeepAll).await;
@@ -151,6 +162,8 @@ fn serve(listener: TcpListener, app: Data<App>) -> anyhow::Result<Server> {
     .tcp_nodelay(true)
     .on_connect(move |connection, _| set_user_timeout(connection, stalled))
     .shutdown_timeout(2)
+    // Its own handling of signals would end the halls' threads before they have kept a snapshot.
+    .disable_signals()
     .listen(listener)?
     .run();
     Ok(server)

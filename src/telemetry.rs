@@ -14,6 +14,9 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // A log on a full disk would otherwise be told so on standard error, which is the log, and
+        // the failure of that ends whoever wanted to write.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal())
         .init();
     Ok(())

@@ -1,6 +1,6 @@
 // Waiting-hall board: paints the frames of one hall and of its queues.
 import { connectLive } from "./lib/live.js";
-import { HallClock, estimateText, windowCount, byId, foldHall } from "./lib/hall.js";
+import { HallClock, estimateText, windowCount, byId, foldHall, demoText } from "./lib/hall.js";
 import { t, t2, nameOf, translatePage, number, lang } from "./lib/i18n.js";
 import { $, h, fill, text, fit, memory } from "./lib/dom.js";
 
@@ -97,7 +97,7 @@ function paint() {
     fit($("hall-name"));
     document.title = nameOf(data.name) + " · " + t("board.title");
     $("ribbon").hidden = !data.demo;
-    text($("ribbon"), "演示 DEMO ×" + ((data.clock && data.clock.rate) || 1));
+    text($("ribbon"), demoText(data));
     const calls = data.calls || [];
     paintCalls($("now"), calls.slice(0, 2), (call) => h("div.big", { "data-number": call.number },
       h("div.big-no.num.fit", null, call.number), h("div.big-arrow", { "aria-hidden": true }, "→"),

@@ -1,7 +1,7 @@
 // Clerk's console. One command at a time: a key pressed while one is under way does nothing, and a command whose answer
 // was lost is sent again with the same idempotency key, so that nobody is called twice.
 import { connectLive } from "./lib/live.js";
-import { HallClock, span, byId, clockOf, minutes } from "./lib/hall.js";
+import { HallClock, span, byId, clockOf, minutes, demoText } from "./lib/hall.js";
 import { get, post, put, hallPath, newKey, toSignIn } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
 import { $, h, fill, text, memory, openDialog, calmly, swap } from "./lib/dom.js";
@@ -92,9 +92,9 @@ const ACTIONS = {
   start: { verb: "start", when: (s) => s === "calling" },
   complete: { verb: "complete", when: (s) => s === "serving" },
   no_show: { verb: "no-show", when: (s) => s === "calling" },
-  hold: { verb: "hold", when: (s) => s === "serving" || s === "calling" },
-  transfer: { run: transfer, when: (s) => s === "serving" || s === "calling" },
-  pause: { run: () => act(mine.state === "paused" ? "resume" : "pause"), when: (s) => s !== "closed" && s !== "offline" },
+  hold: { verb: "hold", when: (s) => s === "serving" },
+  transfer: { run: transfer, when: (s) => s === "serving" },
+  pause: { run: () => (mine.state === "paused" ? command("resume", "resume") : command("pause", "pause")), when: (s) => s === "idle" || s === "paused" },
   resume: { verb: "resume", when: (s) => s === "paused" },
 };
 
@@ -115,12 +115,16 @@ async function transfer() {
   const chosen = await openDialog((close) => {
     const at = h("select.input", null, h("option", { value: "" }, t("console.any-window")),
       Object.keys(data.windows || {}).sort(byId).filter((id) => id !== win).map((id) => h("option", { value: id }, nameOf(data.windows[id].name))));
-    return h("div", null, h("h2", null, t("console.transfer-title", { number: ticketNo() })),
-      h("label.field", null, h("span", null, t("console.to-window")), at), h("p.dim", null, t("console.choose-service")),
-      h("div.service-list", null, Object.keys(data.services || {}).sort(byId).map((id, i) => h("button.btn", { type: "button", autofocus: i === 0,
+    at.addEventListener("change", () => {
+      const serves = (data.windows[at.value] || {}).services;
+      for (const one of list.children) one.disabled = Boolean(serves && !serves.includes(one.dataset.service));
+    });
+    const list = h("div.service-list", null, Object.keys(data.services || {}).sort(byId).map((id, i) => h("button.btn", { type: "button", autofocus: i === 0, "data-service": id,
         onclick: () => close(at.value ? { service: id, window: at.value } : { service: id }) },
         nameOf(data.services[id].name), id === from ? " · " + t("console.same-service") : "", h("br"),
-        h("span.small.dim.num", null, t("console.waiting-n", { n: number(data.services[id].waiting) }))))),
+        h("span.small.dim.num", null, t("console.waiting-n", { n: number(data.services[id].waiting) })))));
+    return h("div", null, h("h2", null, t("console.transfer-title", { number: ticketNo() })),
+      h("label.field", null, h("span", null, t("console.to-window")), at), h("p.dim", null, t("console.choose-service")), list,
       h("div.btns", null, h("button.btn", { type: "button", onclick: () => close(null) }, t("form.cancel"))));
   });
   if (chosen) command("transfer", "transfer", chosen);
@@ -303,7 +307,7 @@ function holderPanel() {
   const list = (key, items, words) => (items && items.length ? [h("h3", null, t(key)), h("ul.small", null, items.slice(0, 4).map((i) => h("li", null, words(i))))] : null);
   return h("section.panel", null, h("h2", null, t("holder.title")),
     h("dl.facts", null, row("holder.name", holder.name_masked), row("holder.kind", holder.kind && holder.kind !== "none" ? t("kind." + holder.kind) : t("kind.none")),
-      row("holder.id", holder.id_masked), row("holder.phone", holder.phone_masked), row("holder.class", holder.class && t("class." + holder.class)),
+      row("holder.id", holder.kind !== "phone" && holder.id_masked), row("holder.phone", holder.phone_masked), row("holder.class", holder.class && t("class." + holder.class)),
       row("holder.tags", (holder.tags || []).map((tag) => (t("tag." + tag) === "tag." + tag ? tag : t("tag." + tag))).join(t("list.comma"))),
       row("holder.appointment", holder.appointment && clockOf(holder.appointment.from) + "–" + clockOf(holder.appointment.to))),
     list("holder.cases", cases.current, caseRow), list("holder.history", cases.history, caseRow),
@@ -380,7 +384,7 @@ function paintBar() {
   if ($("bar").dataset.key === key) return void text($("counts"), counts);
   $("bar").dataset.key = key;
   document.title = name + " · " + state;
-  fill($("bar"), h("h1", null, name + " · " + state + " ", data && data.demo ? h("span.tag.demo", null, "演示 DEMO ×" + ((data.clock && data.clock.rate) || 1)) : null),
+  fill($("bar"), h("h1", null, name + " · " + state + " ", data && data.demo ? h("span.tag.demo", null, demoText(data)) : null),
     h("span.num", { id: "counts" }, counts), line, h("span", null, whoText(who)),
     h("button.btn.thin", { type: "button", onclick: keysDialog }, t("keys.open")),
     h("button.btn.thin", { type: "button", onclick: leave }, t("console.leave")), langButton());

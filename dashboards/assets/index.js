@@ -10,6 +10,7 @@ document.title = t("app.name");
 let who = null;
 let live = null;
 let ticking = 0;
+const ASK_S = 5;
 
 /** Only a path of this server: no other host, no scheme. */
 function nextPage() {
@@ -44,7 +45,7 @@ function signIn(words) {
     return undefined;
   });
   fill($("app"), h("main.sign", null,
-    h("section.panel", null, h("h1", null, "大厅管家 Hallkeeper"), h("p.dim", null, t("app.motto")), node),
+    h("section.panel", null, h("h1", null, t("app.brand")), h("p.dim", null, t("app.motto")), node),
     h("p.sign-foot", null, langButton())));
 }
 
@@ -57,7 +58,7 @@ function hallRow(id, hall) {
   return h("section.panel.hall-row", { "data-hall": id },
     h("div", null, h("h2", null, nameOf(hall.name) || id),
       h("p.small.dim", null, h("span.tag" + tone, null, t("hall." + hall.state)), " ",
-        hall.demo ? h("span.tag.demo", null, "演示 DEMO") : null, " ", id, hall.day ? " · " + hall.day : "")),
+        hall.demo ? h("span.tag.demo", null, t("demo.mark")) : null, " ", id, hall.day ? " · " + hall.day : "")),
     h("div.hall-facts", null, ["issued", "waiting", "serving", "completed"].map(fact)),
     h("div.btns", null, link("/board/" + path, "link.board"), link("/kiosk/" + path, "link.kiosk"),
       may(who, "clerk", "manager", "supervisor") && link("/console?hall=" + path, "link.console"),
@@ -69,40 +70,47 @@ async function directory() {
   const list = h("div.halls-list");
   const totals = h("p.dim");
   const line = h("span.live.num", { role: "status" });
-  const paint = (data) => {
-    if (data) {
-      for (const [id, hall] of Object.entries(data.halls || {})) if (covers(who, id)) halls[id] = Object.assign({}, halls[id], hall);
-      for (const id of Object.keys(halls)) if (!(id in (data.halls || {}))) delete halls[id];
-    }
+  const paint = (known) => {
+    halls = {};
+    for (const [id, hall] of Object.entries(known)) if (covers(who, id)) halls[id] = hall;
     const ids = Object.keys(halls).sort(byId);
     fill(list, ids.length ? ids.map((id) => hallRow(id, halls[id])) : h("section.panel", null, h("p", null, t("halls.none")),
-      may(who, "manager") && h("p", null, h("a.btn.go", { href: "/manage#new" }, t("halls.create")))));
-    const sum = data && data.totals;
-    fill(totals, sum ? t("halls.totals", { halls: ids.length, issued: number(sum.issued), waiting: number(sum.waiting), completed: number(sum.completed) }) : "");
+      may(who) && h("p", null, h("a.btn.go", { href: "/manage#new" }, t("halls.create")))));
+    const sum = (key) => number(ids.reduce((all, id) => all + ((halls[id].figures || {})[key] || 0), 0));
+    fill(totals, ids.length > 1 ? t("halls.totals", { halls: ids.length, issued: sum("issued"), waiting: sum("waiting"), completed: sum("completed") }) : "");
   };
-  const heard = () => paint(live.data("city"));
+  const heard = () => paint(live.data("city").halls || {});
+  // the city is for those who see all of it; others ask again and again for their own halls
+  const ask = () => get("/halls", { retry: false }).then((answer) => {
+    const known = {};
+    for (const hall of answer.halls || []) known[hall.id] = hall;
+    calmly(() => paint(known));
+  });
   const change = () => passwordDialog().then((done) => { if (done) { who.must_change_password = false; directory(); } });
   fill($("app"),
-    h("header.bar", null, h("h1", null, "大厅管家 Hallkeeper"), line, h("span", null, whoText(who)),
+    h("header.bar", null, h("h1", null, t("app.brand")), line, h("span", null, whoText(who)),
       h("button.btn.thin", { type: "button", onclick: change }, t("password.change")), langButton(),
       h("button.btn.thin", { type: "button", onclick: signOut }, t("sign.out"))),
     h("main.page", null,
       who.must_change_password && h("p.note.warn", { role: "alert" }, t("password.must") + " ", h("button.btn.thin", { type: "button", onclick: change }, t("password.change"))),
       totals, list,
-      may(who, "manager") && h("p", null, h("a.btn", { href: "/manage#new" }, t("halls.create")))));
+      may(who) && h("p", null, h("a.btn", { href: "/manage#new" }, t("halls.create")))));
   if (live) live.close();
   live = connectLive({
-    topics: ["city"],
+    topics: covers(who, "*") ? ["city"] : [],
     onSnapshot: () => calmly(heard),
     onDelta: () => calmly(heard),
     onState: () => liveLine(line, live, lastNews(live)),
   });
+  let beats = 0;
   clearInterval(ticking);
-  ticking = setInterval(() => liveLine(line, live, lastNews(live)), 1000);
+  ticking = setInterval(() => {
+    liveLine(line, live, lastNews(live));
+    beats += 1;
+    if (beats % ASK_S === 0 && !live.data("city") && !document.hidden && live.state === "live") ask().catch(() => {});
+  }, 1000);
   try {
-    const answer = await get("/halls");
-    for (const hall of answer.halls || []) halls[hall.id] = Object.assign({}, hall, halls[hall.id]);
-    paint(live.data("city") || null);
+    await ask();
   } catch (error) {
     fill(list, h("p.note.bad", null, error.detail));
   }

@@ -1,13 +1,14 @@
 // Kiosk: menu levels, then service, then (if the visitor likes) identity, then the slip. Personal data lives only in
 // `held` below and is wiped whenever the kiosk returns to its start.
 import { connectLive } from "./lib/live.js";
-import { HallClock, estimateText, byId, clockOf } from "./lib/hall.js";
+import { HallClock, estimateText, byId, clockOf, demoText } from "./lib/hall.js";
 import { post, hallPath } from "./lib/api.js";
 import { t, t2, nameOf, lang, otherLang, useLang, homeLang, number } from "./lib/i18n.js";
 import { $, h, text, fit, calmly, swap } from "./lib/dom.js";
 
 const BACK_TO_START_S = 30;
 const PER_PAGE = 6;
+const WINDOWS_NAMED = 3; // a slip does not list the windows of half the hall
 const FULL_FOR_MS = 300000;
 
 const hall = decodeURIComponent(location.pathname.split("/")[2] || "");
@@ -171,7 +172,9 @@ async function take(holder) {
 function slipStep() {
   const ticket = view.ticket;
   const slip = ticket.slip || {};
-  const windows = (slip.windows || ticket.windows || []).map((w) => nameOf(w)).join(t("list.comma"));
+  const all = slip.windows || ticket.windows || [];
+  const some = all.slice(0, all.length > WINDOWS_NAMED + 1 ? WINDOWS_NAMED : all.length).map((w) => nameOf(w)).join(t("list.comma"));
+  const windows = all.length > WINDOWS_NAMED + 1 ? t("kiosk.windows-more", { some, n: all.length, rest: all.length - WINDOWS_NAMED }) : some;
   const row = (key, value) => [h("dt", null, t(key)), h("dd.num", null, value)];
   return h("section.done", null,
     h("article.slip", null,
@@ -210,13 +213,26 @@ function stepNode() {
   return view.step === "identify" ? identifyStep() : view.step === "type" && held ? typeStep() : chooseStep();
 }
 
+/** Long names shrink until the whole tile is inside its frame. */
+function fitTiles(root) {
+  for (const box of root.querySelectorAll(".tile")) {
+    const name = box.querySelector("b");
+    let size = parseFloat(getComputedStyle(name).fontSize);
+    const least = size * 0.5;
+    while (box.scrollHeight > box.clientHeight && size > least) {
+      size -= 1;
+      name.style.fontSize = size + "px";
+    }
+  }
+}
+
 function paint() { calmly(paintNow); }
 
 function paintNow() {
   text($("hall-name"), data ? nameOf(data.name) : "");
   fit($("hall-name"));
   $("ribbon").hidden = !(data && data.demo);
-  if (data) text($("ribbon"), "演示 DEMO ×" + ((data.clock && data.clock.rate) || 1));
+  if (data) text($("ribbon"), demoText(data));
   text($("lang"), lang() === "en" ? "中文" : "English");
   text($("back"), "‹ " + t("kiosk.back"));
   text($("home"), t("kiosk.home"));
@@ -229,6 +245,7 @@ function paintNow() {
   if (swap($("main"), next)) {
     const output = next.querySelector("output");
     if (output) fit(output);
+    fitTiles(next);
   }
   tick();
 }
@@ -258,7 +275,7 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("pointerdown", () => { left = BACK_TO_START_S; });
 document.addEventListener("contextmenu", (event) => event.preventDefault());
-window.addEventListener("resize", () => fit($("hall-name")));
+window.addEventListener("resize", () => { fit($("hall-name")); fitTiles(document); });
 setInterval(() => {
   if (!atStart() && view.step !== "wait") {
     left -= 1;

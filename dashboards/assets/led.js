@@ -1,6 +1,5 @@
 // Window strip: paints `window.{hall}.{window}`. When the server is silent it never leaves an old number standing.
 import { connectLive } from "./lib/live.js";
-import { HallClock, zoneOf } from "./lib/hall.js";
 import { t, nameOf } from "./lib/i18n.js";
 import { $, text, fit } from "./lib/dom.js";
 
@@ -21,12 +20,10 @@ const live = connectLive({
   onState: paint,
   onError(_, code, detail) { failure = detail || code; paint(); },
 });
-const clock = new HallClock(live.serverNow);
 
 function frame(_, whole, message) {
   data = whole;
   failure = null;
-  clock.zone = zoneOf(message.at);
   const ticket = whole.ticket;
   const call = ticket && whole.state === "calling" ? [ticket.number, ticket.calls, ticket.at].join("|") : "";
   if (call && call !== shownCall) {
@@ -68,8 +65,7 @@ function paint() {
   fit($("no"), 0.2);
   fit($("more"), 0.2);
   text($("name"), data ? nameOf(data.name) : "");
-  const time = clock.time(live.serverNow());
-  text($("line"), live.state === "live" ? time : live.state === "boot" ? "" : "⚠ " + t("live.lost"));
+  text($("line"), live.state === "live" ? "● " + t("live.on") : live.state === "boot" ? "" : "⚠ " + t("live.lost"));
 }
 
 setInterval(paint, 1000);

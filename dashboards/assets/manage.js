@@ -1,13 +1,13 @@
 // Manager's page. One hall at a time; the tab is in the address (#today, #setup, #policy, #tickets, #accounts, #devices, #new).
 import { connectLive } from "./lib/live.js";
-import { windowCount, byId, span, clockOf, HallClock } from "./lib/hall.js";
+import { windowCount, byId, span, clockOf, HallClock, demoText } from "./lib/hall.js";
 import { get, post, put, del, hallPath, query, toSignIn } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
 import { $, h, fill, text, openDialog, calmly } from "./lib/dom.js";
 import { session, signOut, langButton, liveLine, newsAt, field, form, confirmDialog, FIGURES, may, covers, whoText } from "./lib/desk.js";
 
 const TABS = ["today", "setup", "policy", "tickets", "accounts", "devices"];
-const ROLES = ["clerk", "manager", "supervisor", "admin"];
+const ROLES = ["clerk", "manager", "supervisor", "admin"]; // managers appoint clerks only
 const STATES = ["waiting", "called", "serving", "held", "completed", "missed", "cancelled", "expired"];
 const ZONES = ["Asia/Shanghai", "Asia/Urumqi", "Asia/Hong_Kong", "Asia/Macau", "Asia/Taipei", "UTC"];
 
@@ -21,8 +21,9 @@ let onFrame = null;   // what the open tab repaints when a frame comes
 let lineNode = null;
 let shape = "";       // ids of services and windows: the set-up tab is drawn again only when these change
 
+const admin = () => may(who); // none but administrators
 const here = (...more) => hallPath(hall, ...more);
-const tab = () => { const at = location.hash.slice(1); return at === "new" || TABS.includes(at) ? at : "today"; };
+const tab = () => { const at = location.hash.slice(1); return (at === "new" && admin()) || TABS.includes(at) ? at : "today"; };
 
 /* ---- small parts ---- */
 
@@ -46,7 +47,7 @@ const checked = (node, name) => Array.from(node.querySelectorAll("input[name=" +
 
 const serviceChoices = () => Object.keys(data.services || {}).sort(byId).map((id) => [id, nameOf(data.services[id].name)]);
 const windowChoices = () => Object.keys(data.windows || {}).sort(byId).map((id) => [id, nameOf(data.windows[id].name)]);
-const hallChoices = () => [["*", t("accounts.all-halls")]].concat(halls.map((one) => [one.id, nameOf(one.name)]));
+const hallChoices = () => (admin() ? [["*", t("accounts.all-halls")]] : []).concat(halls.map((one) => [one.id, nameOf(one.name)]));
 
 function dialogForm(title, fields, send, button) {
   return openDialog((close) => h("div", null, h("h2", null, title), form(h("div.grid", null, fields), button || t("form.save"), send, (answer) => close(answer || true)),
@@ -104,7 +105,7 @@ function todayTab(main) {
     ];
     const count = windowCount(data.windows);
     fill(state, h("h2", null, nameOf(data.name) + " ", h("span.tag" + (now === "open" ? ".good" : now === "closed" ? "" : ".warn"), null, t("hall." + now)),
-      data.demo ? h("span.tag.demo", null, "演示 DEMO ×" + ((data.clock && data.clock.rate) || 1)) : null, h("span.dim.small", null, " " + (data.day || ""))),
+      data.demo ? h("span.tag.demo", null, demoText(data)) : null, h("span.dim.small", null, " " + (data.day || ""))),
     figureBoxes(data.figures), h("p.small.dim", null, t("today.sum")), h("div.btns", null, buttons));
     fill(services, h("h2", null, t("today.services")), table([th("ticket.service"), th("figure.waiting", true), th("today.windows", true)],
       serviceChoices().map(([id, name]) => h("tr", null, h("td", null, name), h("td.num", null, number(data.services[id].waiting)),
@@ -131,7 +132,7 @@ async function setupTab(main) {
     return dialogForm(id ? t("setup.edit-service") : t("setup.new-service"), [
       id ? null : field("id", t("setup.id"), { required: true }, t("setup.id-hint")),
       nameFields(s.name),
-      field("prefix", t("setup.prefix"), { value: s.prefix || "", maxlength: 3 }, t("setup.prefix-hint")),
+      field("prefix", t("setup.prefix"), { value: s.prefix || "", maxlength: 4 }, t("setup.prefix-hint")),
       field("digits", t("setup.digits"), { type: "number", min: 1, max: 6, value: s.digits === undefined ? "" : s.digits, placeholder: "3" }, t("setup.digits-hint")),
       field("first", t("setup.first"), { type: "number", min: 0, value: s.first === undefined ? "" : s.first, placeholder: "1" }),
       field("last", t("setup.last"), { type: "number", min: 1, value: s.last === undefined ? "" : s.last, placeholder: "999" }),
@@ -142,7 +143,6 @@ async function setupTab(main) {
       const body = { name: nameFrom(input), prefix: input.prefix.value.trim(), menu: input.menu.value || null };
       for (const key of ["digits", "first", "last", "avg_service_secs"]) if (whole(input[key]) !== undefined) body[key] = whole(input[key]);
       if (whole(input.contingent) !== undefined || id) body.contingent = whole(input.contingent) === undefined ? null : whole(input.contingent);
-      if (s.parent) body.parent = s.parent;
       await put(here("services", id || input.id.value.trim()), body);
     }).then((done) => done && again());
   };
@@ -163,7 +163,7 @@ async function setupTab(main) {
   const saveOptions = (changes, name) => {
     const body = { options: Object.assign({}, options, { menu, demo: Boolean(full.demo) }, changes) };
     if (name) body.name = name;
-    return put(here(), body);
+    return put(here(), body).then(() => Object.assign(options, changes));
   };
 
   const editMenu = (index) => {
@@ -180,9 +180,8 @@ async function setupTab(main) {
 
   const remove = (question, path) => sure(question, t("form.delete"), () => del(path), true).then((done) => done && again());
   const hallForm = form(h("div.grid", null, nameFields(full.name),
-    field("visitor_issuing", t("setup.visitor-issuing"), { type: "checkbox", checked: Boolean(options.visitor_issuing) }, t("setup.visitor-issuing-hint")),
-    field("contingent_for", t("setup.contingent-for"), { options: [["kiosk", t("setup.contingent-kiosk")], ["all", t("setup.contingent-all")]], value: options.contingent_for || "kiosk" })),
-  t("form.save"), (input) => saveOptions({ visitor_issuing: input.visitor_issuing.checked, contingent_for: input.contingent_for.value }, nameFrom(input)));
+    field("visitor_issuing", t("setup.visitor-issuing"), { type: "checkbox", checked: Boolean(options.visitor_issuing) }, t("setup.visitor-issuing-hint"))),
+  t("form.save"), (input) => saveOptions({ visitor_issuing: input.visitor_issuing.checked }, nameFrom(input)));
 
   fill(main,
     h("section.panel", null, h("h2", null, t("setup.services")), table(
@@ -190,18 +189,18 @@ async function setupTab(main) {
       Object.keys(full.services || {}).sort(byId).map((id) => { const s = full.services[id]; return h("tr", { "data-service": id }, h("td", null, id), h("td", null, nameOf(s.name)),
         h("td", null, s.prefix), h("td", null, nameOf((menu.find((m) => m.id === s.menu) || {}).name) || "—"), h("td.num", null, span(s.avg_service_secs)),
         h("td", null, (s.windows || []).join(t("list.comma"))),
-        h("td", null, thin("form.edit", () => editService(id)), thin("form.delete", () => remove(t("setup.delete-sure", { name: nameOf(s.name) }), here("services", id)), true))); }),
+        h("td.acts", null, thin("form.edit", () => editService(id)), thin("form.delete", () => remove(t("setup.delete-sure", { name: nameOf(s.name) }), here("services", id)), true))); }),
       t("today.no-services")), h("div.btns", null, h("button.btn", { type: "button", onclick: () => editService(null) }, t("setup.new-service")))),
     h("section.panel", null, h("h2", null, t("setup.windows")), table(
       [th("setup.id"), th("form.name"), th("setup.window-services"), th("form.actions")],
       Object.keys(full.windows || {}).sort(byId).map((id) => { const w = full.windows[id]; return h("tr", { "data-window": id }, h("td", null, id), h("td", null, nameOf(w.name)),
         h("td", null, (w.services || []).map((s) => nameOf((full.services[s] || {}).name) || s).join(t("list.comma"))),
-        h("td", null, thin("form.edit", () => editWindow(id)), thin("form.delete", () => remove(t("setup.delete-sure", { name: nameOf(w.name) }), here("windows", id)), true),
+        h("td.acts", null, thin("form.edit", () => editWindow(id)), thin("form.delete", () => remove(t("setup.delete-sure", { name: nameOf(w.name) }), here("windows", id)), true),
           h("a", { href: "/led/" + encodeURIComponent(hall) + "/" + encodeURIComponent(id) }, t("setup.led")))); }),
       t("setup.no-windows")), h("div.btns", null, h("button.btn", { type: "button", onclick: () => editWindow(null) }, t("setup.new-window")))),
     h("section.panel", null, h("h2", null, t("setup.menus")), table([th("setup.id"), th("form.name"), th("setup.menu-parent"), th("form.actions")],
       menu.map((m, i) => h("tr", null, h("td", null, m.id), h("td", null, nameOf(m.name)), h("td", null, m.parent || "—"),
-        h("td", null, thin("form.edit", () => editMenu(i)), thin("form.delete", () => tell(() => saveOptions({ menu: menu.filter((one) => one !== m) })).then((done) => done && again()), true)))),
+        h("td.acts", null, thin("form.edit", () => editMenu(i)), thin("form.delete", () => tell(() => saveOptions({ menu: menu.filter((one) => one !== m) })).then((done) => done && again()), true)))),
       t("setup.no-menu")), h("div.btns", null, h("button.btn", { type: "button", onclick: () => editMenu(null) }, t("setup.menu-add")))),
     h("section.panel", null, h("h2", null, t("setup.hall")), hallForm,
       h("div.btns", null, h("button.btn.bad", { type: "button", onclick: () => sure(t("setup.delete-hall-sure", { name: nameOf(full.name) }), t("form.delete"), async () => {
@@ -287,10 +286,10 @@ function ticketsTab(main) {
       fill(box, h("p.dim.num", null, t("tickets.total", { total: number(answer.total), page: cursors.length, pages: Math.max(1, answer.pages || 1) }) + " ",
         h("a", { href: "/api/v1" + here("tickets.csv") + query(Object.assign(asked(), { sort })), download: hall + "-tickets.csv" }, t("tickets.csv"))),
       table([head("number", "ticket.number"), th("ticket.service"), th("ticket.state"), th("ticket.window"), head("issued_at", "tickets.issued"), th("tickets.called"), th("tickets.ended"), head("wait_secs", "tickets.wait", true), th("tickets.calls", true), th("form.actions")],
-        answer.items.map((k) => h("tr", { "data-ticket": k.id }, h("td", null, h("b.num", null, k.number), k.green ? " ◆" : ""), h("td", null, nameOf(k.service_name) || k.service), h("td", null, t("ticket-state." + k.state)),
+        answer.items.map((k) => h("tr", { "data-ticket": k.id }, h("td", null, h("b.num", null, k.number), k.green ? " ◆" : ""), h("td", null, nameOf(k.service_name) || nameOf((data.services[k.service] || {}).name) || k.service), h("td", null, t("ticket-state." + k.state)),
           h("td", null, k.window || "—"), h("td", null, clockOf(k.issued_at)), h("td", null, clockOf(k.called_at)), h("td", null, clockOf(k.ended_at)),
           h("td.num", null, span((k.loop && k.loop.wait_secs) || k.wait_secs)), h("td.num", null, number(k.calls)),
-          h("td", null, k.state === "waiting" || k.state === "held" ? thin("tickets.cancel", () => verb(k, "cancel"), true) : null, k.state === "missed" ? thin("tickets.requeue", () => verb(k, "requeue")) : null))), t("tickets.none")),
+          h("td.acts", null, k.state === "waiting" || k.state === "held" ? thin("tickets.cancel", () => verb(k, "cancel"), true) : null, k.state === "missed" ? thin("tickets.requeue", () => verb(k, "requeue")) : null))), t("tickets.none")),
       h("div.btns", null, h("button.btn", { type: "button", disabled: cursors.length < 2, onclick: () => { cursors.pop(); load(); } }, t("tickets.prev")),
         h("button.btn", { type: "button", disabled: !answer.next_cursor, onclick: () => { cursors.push(answer.next_cursor); load(); } }, t("tickets.next"))));
     } catch (error) {
@@ -310,17 +309,18 @@ async function accountsTab(main) {
   const again = () => accountsTab(main);
   const edit = (user) => {
     const u = user || { roles: ["clerk"], halls: [hall], windows: [] };
+    const elsewhere = (u.windows || []).filter((id) => !data.windows[id]); // of another hall: left as they are
     return dialogForm(user ? t("accounts.edit") : t("accounts.new"), [
       user ? null : field("username", t("sign.username"), { required: true, autocapitalize: "none" }),
       field("name", t("accounts.name"), { value: nameOf(u.name) }),
       field("password", t("sign.password"), { type: "password", autocomplete: "new-password" }, t(user ? "accounts.password-keep" : "accounts.password-hint")),
-      checks("roles", t("accounts.roles"), ROLES.map((role) => [role, t("role." + role)]), u.roles || []),
+      checks("roles", t("accounts.roles"), ROLES.slice(0, admin() ? ROLES.length : 1).map((role) => [role, t("role." + role)]), u.roles || []),
       checks("halls", t("accounts.halls"), hallChoices(), u.halls || []),
       checks("windows", t("accounts.windows"), windowChoices(), u.windows || [], t("accounts.windows-hint")),
       field("call_chosen", t("accounts.call_chosen"), { type: "checkbox", checked: Boolean(u.call_chosen) }, t("accounts.call_chosen-hint")),
     ], async (input) => {
       const boxes = (name) => Array.from(input).filter((box) => box.name === name && box.checked).map((box) => box.value);
-      const body = { username: user ? user.username : input.username.value.trim(), name: input.name.value.trim(), roles: boxes("roles"), halls: boxes("halls"), windows: boxes("windows"), call_chosen: input.call_chosen.checked };
+      const body = { username: user ? user.username : input.username.value.trim(), name: input.name.value.trim(), roles: boxes("roles"), halls: boxes("halls"), windows: boxes("windows").concat(elsewhere), call_chosen: input.call_chosen.checked };
       if (input.password.value) body.password = input.password.value;
       await (user ? put("/users/" + encodeURIComponent(user.username), body) : post("/users", body));
     }).then((done) => done && again());
@@ -328,7 +328,7 @@ async function accountsTab(main) {
   fill(main, h("section.panel", null, h("h2", null, t("tab.accounts")), table([th("sign.username"), th("accounts.name"), th("accounts.roles"), th("accounts.halls"), th("accounts.call_chosen"), th("form.actions")],
     users.map((u) => h("tr", { "data-user": u.username }, h("td", null, u.username), h("td", null, nameOf(u.name)), h("td", null, (u.roles || []).map((role) => t("role." + role)).join(t("list.comma"))),
       h("td", null, (u.halls || []).map((id) => (id === "*" ? t("accounts.all-halls") : id)).join(t("list.comma"))), h("td", null, u.call_chosen ? t("form.yes") : "—"),
-      h("td", null, thin("form.edit", () => edit(u)), u.username !== who.username ? thin("form.delete", () => sure(t("setup.delete-sure", { name: u.username }), t("form.delete"), () => del("/users/" + encodeURIComponent(u.username)), true).then((done) => done && again()), true) : null))),
+      h("td.acts", null, thin("form.edit", () => edit(u)), u.username !== who.username ? thin("form.delete", () => sure(t("setup.delete-sure", { name: u.username }), t("form.delete"), () => del("/users/" + encodeURIComponent(u.username)), true).then((done) => done && again()), true) : null))),
     t("accounts.none")), h("div.btns", null, h("button.btn.go", { type: "button", onclick: () => edit(null) }, t("accounts.new")))));
 }
 
@@ -346,7 +346,7 @@ async function devicesTab(main) {
   });
   fill(main, h("section.panel", null, h("h2", null, t("tab.devices")), h("p.dim", null, t("devices.hint")), table([th("setup.id"), th("form.name"), th("devices.kind"), th("form.actions")],
     devices.map((d) => h("tr", { "data-device": d.id }, h("td", null, d.id), h("td", null, nameOf(d.name)), h("td", null, t("role." + d.kind)),
-      h("td", null, thin("devices.revoke", () => sure(t("devices.revoke-sure", { name: nameOf(d.name) || d.id }), t("devices.revoke"), () => del("/devices/" + encodeURIComponent(d.id)), true).then((done) => done && again()), true)))),
+      h("td.acts", null, thin("devices.revoke", () => sure(t("devices.revoke-sure", { name: nameOf(d.name) || d.id }), t("devices.revoke"), () => del("/devices/" + encodeURIComponent(d.id)), true).then((done) => done && again()), true)))),
     t("devices.none")), h("div.btns", null, h("button.btn.go", { type: "button", onclick: add }, t("devices.new")))));
 }
 
@@ -371,7 +371,7 @@ function newHall(main) {
     field("windows", t("new.windows"), { type: "number", min: 1, max: 200, value: 3 }, t("new.windows-hint"))),
   t("halls.create"), async (input) => {
     const services = tagsFrom(input.services.value).map((word) => {
-      const m = /^([A-Za-z]{1,3})?(.*)$/.exec(word);
+      const m = /^([A-Za-z]{1,4})?(.*)$/.exec(word);
       const prefix = (m[1] || "A").toUpperCase();
       return { id: prefix, name: m[2] || word, prefix };
     });
@@ -393,7 +393,8 @@ const PAGES = { today: todayTab, setup: setupTab, policy: policyTab, tickets: ti
 
 async function show() {
   onFrame = null;
-  const name = hall ? tab() : "new";
+  const name = hall ? tab() : admin() ? "new" : "";
+  if (!name) return void fill($("main"), h("p.note", null, t("halls.none")));
   fill($("tabs"), hall ? TABS.map((one) => h("a", { href: "#" + one, "aria-current": one === name ? "page" : null }, t("tab." + one))) : null);
   const main = $("main");
   fill(main, h("p.dim", null, t("live.boot")));
@@ -409,7 +410,7 @@ function bar() {
   const choose = h("select.input", { "aria-label": t("console.hall"), onchange: () => {
     if (choose.value) location.assign("/manage?hall=" + encodeURIComponent(choose.value) + (tab() === "new" ? "" : location.hash));
     else location.hash = "#new";
-  } }, halls.map((one) => h("option", { value: one.id }, nameOf(one.name))), h("option", { value: "" }, t("halls.create") + "…"));
+  } }, halls.map((one) => h("option", { value: one.id }, nameOf(one.name))), admin() ? h("option", { value: "" }, t("halls.create") + "…") : null);
   choose.value = hall && tab() !== "new" ? hall : "";
   const line = h("span.live.num", { role: "status" });
   fill($("bar"), h("h1", null, t("manage.title")), choose, line, h("span", null, whoText(who)), h("a.btn.thin", { href: "/" }, t("manage.home")), langButton(),

@@ -1,6 +1,6 @@
 // One ticket on a phone: live by WebSocket, by polling when that does not hold.
 import { connectLive } from "./lib/live.js";
-import { zoneOf, clockOf, estimateText } from "./lib/hall.js";
+import { HallClock, clockOf, estimateText, demoText } from "./lib/hall.js";
 import { get, post, newKey } from "./lib/api.js";
 import { t, nameOf, lang, switchLang, number } from "./lib/i18n.js";
 import { $, h, text, fit, memory, openDialog, calmly, swap } from "./lib/dom.js";
@@ -14,9 +14,8 @@ const ratedKey = "hallkeeper.rated." + token;
 let data = null;
 let gone = null;   // the server's sentence when there is no such ticket
 let said = "";     // the server's sentence after a refused action
-let asOf = 0;      // server's clock at the last news
+let asOf = NaN;    // the hall's time of the last news
 let polled = -Infinity;
-let zone = 480;
 let buzzed = "";
 let stars = 0;
 let busy = false;
@@ -24,17 +23,19 @@ let busy = false;
 const live = connectLive({
   topics: ["ticket." + token],
   token,
-  onSnapshot: (_, whole, frame) => news(whole, frame.at),
-  onDelta: (_, whole, frame) => news(whole, frame.at),
+  onSnapshot: (_, whole) => news(whole),
+  onDelta: (_, whole) => news(whole),
   onState: paint,
   onError: poll,
 });
 
-function news(whole, at) {
+const clock = new HallClock(live.serverNow);
+
+function news(whole) {
   data = whole;
   gone = null;
-  asOf = live.serverNow();
-  if (at || whole.issued_at) zone = zoneOf(at || whole.issued_at);
+  clock.snapshot(whole.clock, whole.demo);
+  asOf = clock.now();
   buzz();
   paint();
 }
@@ -50,7 +51,7 @@ async function poll() {
   if (performance.now() - polled < POLL_MS - 500) return;
   polled = performance.now();
   try {
-    news(await get(path, { retry: false }), null);
+    news(await get(path, { retry: false }));
   } catch (error) {
     if (error.status === 404 || error.status === 410 || error.status === 401 || error.status === 403) gone = error.detail;
     paint();
@@ -111,8 +112,8 @@ function lines() {
 }
 
 function rating() {
-  const given = memory.get(ratedKey) || data.rating;
-  if (given) return h("p.band", null, t("ticket.rated", { word: t("stars." + given) }));
+  const given = memory.get(ratedKey);
+  if (given || data.rated) return h("p.band", null, given ? t("ticket.rated", { word: t("stars." + given) }) : t("ticket.rated-before"));
   return h("section", null,
     h("p.more", null, t("ticket.rate")),
     h("div.stars", { role: "radiogroup", "aria-label": t("ticket.rate") }, [1, 2, 3, 4, 5].map((n) =>
@@ -138,7 +139,7 @@ function body() {
     h("p.more.issued.num", null, t("ticket.issued", { at: clockOf(data.issued_at) })));
 }
 
-const hhmmss = (ms) => new Date(ms + zone * 60000).toISOString().slice(11, 19);
+const at = (ms) => clock.time(ms, clock.rate <= 5);
 
 function paint() { calmly(paintNow); }
 
@@ -149,7 +150,7 @@ function paintNow() {
   text($("hall"), data ? nameOf(data.hall_name) : "");
   text($("lang"), lang() === "en" ? "中文" : "English");
   $("ribbon").hidden = !(data && data.demo);
-  if (data && data.demo) text($("ribbon"), "演示 DEMO ×" + ((data.clock && data.clock.rate) || 1));
+  if (data && data.demo) text($("ribbon"), demoText(data));
   const next = body();
   if (swap($("main"), next)) {
     const no = next.querySelector(".fit");
@@ -163,8 +164,8 @@ function paintNow() {
 function line(stale) {
   $("line").classList.toggle("bad", stale);
   if (gone && !data) text($("line"), "");
-  else if (stale) text($("line"), data ? t("ticket.stale", { at: hhmmss(asOf) }) : "⚠ " + t("live.lost"));
-  else text($("line"), live.state === "live" && data ? "● " + t("live.on") + " " + hhmmss(live.serverNow()) : "");
+  else if (stale) text($("line"), data ? t("ticket.stale", { at: at(asOf) }) : "⚠ " + t("live.lost"));
+  else text($("line"), live.state === "live" && data ? "● " + t("live.on") + " " + at(clock.now()) : "");
 }
 
 $("lang").addEventListener("click", switchLang);
@@ -174,7 +175,7 @@ document.addEventListener("visibilitychange", () => {
   if (live.state !== "live") poll();
 });
 setInterval(() => {
-  if (live.state === "live") asOf = live.serverNow() - live.silentMs;
+  if (live.state === "live") asOf = clock.now() - live.silentMs * clock.rate;
   else if (!document.hidden && live.silentMs > 1500) poll();
   line(live.state !== "live" && live.state !== "boot");
 }, 1000);

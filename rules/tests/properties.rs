@@ -13,8 +13,13 @@ use rules::ticket::TicketState;
 use rules::window::WindowState;
 use rules::{Command, Event, Hall, Recorded};
 
-/// Chosen so that all properties together take a few seconds in a debug build.
+/// Chosen so that all properties together take a few seconds in a debug build. `PROPTEST_CASES`
+/// overrides it.
 const CASES: u32 = 72;
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").map_or(CASES, |cases| cases.parse().expect("PROPTEST_CASES"))
+}
 
 /// Enough for tickets to be missed, requeued, held, carried over and for series to wrap.
 const STEPS: usize = 120;
@@ -39,7 +44,7 @@ fn through_json(hall: &Hall) -> Hall {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
 
     #[test]
     fn figures_add_up_for_the_hall_and_over_its_services((policy, steps) in day()) {
@@ -252,7 +257,7 @@ fn the_random_days_reach_every_kind_of_event() {
         ),
     );
     let mut seen: BTreeMap<&'static str, u32> = BTreeMap::new();
-    for _ in 0..CASES {
+    for _ in 0..cases() {
         let (policy, steps) = day().new_tree(&mut runner).expect("a day").current();
         let mut live = Live::begin(policy);
         for step in &steps {

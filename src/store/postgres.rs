@@ -70,12 +70,15 @@ async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
 impl Store for PostgresStore {
     fn acquire<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Head> {
         Box::pin(async move {
+            let failed = unavailable("could not take the hall");
+            let mut transaction = self.pool.begin().await.map_err(&failed)?;
             let (epoch, seq) = sqlx::query_as(include_str!("queries/acquire.sql"))
                 .bind(hall.as_str())
                 .bind(&self.owner)
-                .fetch_one(&self.pool)
+                .fetch_one(&mut *transaction)
                 .await
-                .map_err(unavailable("could not take the hall"))?;
+                .map_err(&failed)?;
+            transaction.commit().await.map_err(&failed)?;
             Ok(Head {
                 epoch,
                 seq: number(seq),

@@ -177,12 +177,20 @@ async fn check_version(connection: &mut SqliteConnection) -> anyhow::Result<()> 
 impl Store for SqliteStore {
     fn acquire<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Head> {
         Box::pin(self.with_writer(async |writer| {
+            // In a transaction of its own: a statement that returns rows hides whether it could
+            // be committed.
+            let failed = unavailable("could not take the hall");
+            let mut transaction = writer
+                .begin_with("begin immediate")
+                .await
+                .map_err(&failed)?;
             let (epoch, seq) = sqlx::query_as(include_str!("queries/acquire.sql"))
                 .bind(hall.as_str())
                 .bind(&self.owner)
-                .fetch_one(writer)
+                .fetch_one(&mut *transaction)
                 .await
-                .map_err(unavailable("could not take the hall"))?;
+                .map_err(&failed)?;
+            transaction.commit().await.map_err(&failed)?;
             Ok(Head {
                 epoch,
                 seq: number(seq),

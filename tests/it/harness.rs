@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -44,9 +44,13 @@ pub struct Server {
     pub folder: Folder,
     settings: Vec<(String, String)>,
     arguments: Vec<String>,
+    /// A command that runs the server's command line, such as `env` or a shell; mostly none.
+    wrapper: Vec<String>,
     /// What it printed on standard output until it was ready, line by line.
     pub printed: Vec<String>,
     pub token: String,
+    /// The test makes something fail: an ERROR in the log is no fault then.
+    pub faults_expected: bool,
 }
 
 impl Server {
@@ -56,11 +60,35 @@ impl Server {
 
     /// Starts with settings (`HALLKEEPER__…`) and arguments after `serve`.
     pub async fn start_with(settings: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::start_under(&[], settings, arguments).await
+    }
+
+    /// Starts the server through a command that is given its command line and must become it.
+    pub async fn start_under(
+        wrapper: &[&str],
+        settings: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
         let folder = Folder::new();
-        let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let wrapper: Vec<_> = wrapper.iter().map(|a| (*a).to_owned()).collect();
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         let arguments: Vec<_> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        let (child, printed, base) = spawn(&folder, &settings, &arguments);
-        let mut server = Self { child, base, folder, settings, arguments, printed, token: String::new() };
+        let under_a_wrapper = !wrapper.is_empty();
+        let (child, printed, base) = spawn(&folder, &settings, &wrapper, &arguments);
+        let mut server = Self {
+            child,
+            base,
+            folder,
+            settings,
+            arguments,
+            wrapper,
+            printed,
+            token: String::new(),
+            faults_expected: under_a_wrapper,
+        };
         server.token = server.sign_in_as_admin().await;
         server
     }
@@ -84,7 +112,8 @@ impl Server {
     pub fn restart(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let (child, printed, base) = spawn(&self.folder, &self.settings, &self.arguments);
+        let (child, printed, base) =
+            spawn(&self.folder, &self.settings, &self.wrapper, &self.arguments);
         self.child = child;
         self.printed = printed;
         self.base = base;
@@ -95,10 +124,13 @@ impl Server {
     }
 
     /// Asks to end in good order, and waits.
-    pub fn stop(&mut self) {
+    pub fn stop(&mut self) -> ExitStatus {
         let pid = self.pid().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("signalled");
-        self.child.wait().expect("waited");
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("signalled");
+        self.child.wait().expect("waited")
     }
 
     pub fn visitor(&self) -> Client {
@@ -111,8 +143,13 @@ impl Server {
 
     /// Signs in with a password.
     pub async fn sign_in(&self, username: &str, password: &str) -> Client {
-        let answer =
-            self.visitor().post("/session", json!({"username": username, "password": password})).await;
+        let answer = self
+            .visitor()
+            .post(
+                "/session",
+                json!({"username": username, "password": password}),
+            )
+            .await;
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         Client::new(&self.base, answer.body["token"].as_str().map(str::to_owned))
     }
@@ -121,8 +158,9 @@ impl Server {
     /// `windows` that serve both; open, windows still closed.
     pub async fn hall(&self, id: &str, windows: u32) -> Client {
         let admin = self.admin();
-        let windows: Vec<Value> =
-            (1..=windows).map(|n| json!({"id": n.to_string(), "services": ["S1", "S2"]})).collect();
+        let windows: Vec<Value> = (1..=windows)
+            .map(|n| json!({"id": n.to_string(), "services": ["S1", "S2"]}))
+            .collect();
         let hall = json!({
             "id": id,
             "name": {"zh": "政务服务中心", "en": "Service center"},
@@ -134,8 +172,38 @@ impl Server {
             "windows": windows,
         });
         admin.post("/halls", hall).await.expect(201);
-        admin.post(&format!("/halls/{id}/open"), json!({})).await.expect(200);
         admin
+            .post(&format!("/halls/{id}/open"), json!({}))
+            .await
+            .expect(200);
+        admin
+    }
+
+    /// Adds an account with a role in halls, and signs in.
+    pub async fn person(&self, username: &str, role: &str, halls: &[&str]) -> Client {
+        self.account(json!({"username": username, "roles": [role], "halls": halls}))
+            .await
+    }
+
+    /// Adds an account, its password apart, and signs in.
+    pub async fn account(&self, mut account: Value) -> Client {
+        const PASSWORD: &str = "long-enough-7";
+        account["password"] = json!(PASSWORD);
+        let added = self.admin().post("/users", account).await.expect(201);
+        let username = added["username"].as_str().expect("a username");
+        self.sign_in(username, PASSWORD).await
+    }
+
+    /// Registers a kiosk or screen of a hall.
+    pub async fn device(&self, id: &str, kind: &str, hall: &str) -> Client {
+        let device = json!({"id": id, "kind": kind, "hall": hall});
+        let added = self.admin().post("/devices", device).await.expect(201);
+        Client::new(&self.base, added["token"].as_str().map(str::to_owned))
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log.txt")).unwrap_or_default()
     }
 }
 
@@ -143,17 +211,32 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if self.faults_expected || std::thread::panicking() {
+            return;
+        }
+        let log = self.log();
+        let fault = |line: &&str| line.contains(" ERROR ") || line.contains("panicked at");
+        if let Some(line) = log.lines().find(fault) {
+            panic!("the server logged a fault: {line}\n{log}");
+        }
     }
 }
 
-fn spawn(folder: &Folder, settings: &[(String, String)], arguments: &[String]) -> (Child, Vec<String>, String) {
+fn spawn(
+    folder: &Folder,
+    settings: &[(String, String)],
+    wrapper: &[String],
+    arguments: &[String],
+) -> (Child, Vec<String>, String) {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(folder.path().join("log.txt"))
         .expect("a log file");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hallkeeper"))
-        .arg("serve")
+    let server = [env!("CARGO_BIN_EXE_hallkeeper"), "serve"];
+    let mut line = wrapper.iter().map(String::as_str).chain(server);
+    let mut child = Command::new(line.next().expect("the server's name"))
+        .args(line)
         .args(arguments)
         .env("HALLKEEPER__SERVER__ADDR", "127.0.0.1:0")
         .env("HALLKEEPER__DATA__DIR", folder.path())
@@ -180,6 +263,28 @@ fn spawn(folder: &Folder, settings: &[(String, String)], arguments: &[String]) -
     (child, printed, base)
 }
 
+/// The text that a field must be.
+#[track_caller]
+pub fn text(field: &Value) -> &str {
+    field.as_str().unwrap_or_else(|| panic!("no text: {field}"))
+}
+
+/// The whole number that a field must be.
+#[track_caller]
+pub fn number(field: &Value) -> u64 {
+    field
+        .as_u64()
+        .unwrap_or_else(|| panic!("no whole number: {field}"))
+}
+
+/// The entries of the list that a field must be.
+#[track_caller]
+pub fn list(field: &Value) -> &[Value] {
+    field
+        .as_array()
+        .unwrap_or_else(|| panic!("no list: {field}"))
+}
+
 /// An answer.
 #[derive(Debug)]
 pub struct Answer {
@@ -201,13 +306,27 @@ impl Answer {
     /// Checks a refusal by status and code; its fields.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Value {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.text);
-        assert!(self.body["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{}", self.text);
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.text
+        );
+        assert!(
+            self.body["detail"]
+                .as_str()
+                .is_some_and(|detail| !detail.is_empty()),
+            "{}",
+            self.text
+        );
         self.body
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -222,7 +341,11 @@ pub struct Client {
 impl Client {
     pub fn new(base: &str, token: Option<String>) -> Self {
         let http = Http::builder().timeout(PATIENCE).finish();
-        Self { http, base: base.to_owned(), token }
+        Self {
+            http,
+            base: base.to_owned(),
+            token,
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -230,11 +353,13 @@ impl Client {
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::POST, path, Some(body.to_string()), &[]).await
+        self.send(Method::POST, path, Some(body.to_string()), &[])
+            .await
     }
 
     pub async fn put(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::PUT, path, Some(body.to_string()), &[]).await
+        self.send(Method::PUT, path, Some(body.to_string()), &[])
+            .await
     }
 
     pub async fn delete(&self, path: &str) -> Answer {
@@ -243,12 +368,26 @@ impl Client {
 
     /// Posts under an idempotency key.
     pub async fn post_keyed(&self, path: &str, key: &str, body: Value) -> Answer {
-        self.send(Method::POST, path, Some(body.to_string()), &[("Idempotency-Key", key)]).await
+        self.send(
+            Method::POST,
+            path,
+            Some(body.to_string()),
+            &[("Idempotency-Key", key)],
+        )
+        .await
     }
 
     /// Sends anything; paths without `/api` or another root lie under `/api/v1`.
-    pub async fn send(&self, method: Method, path: &str, body: Option<String>, headers: &[(&str, &str)]) -> Answer {
-        self.try_send(method, path, body, headers).await.expect("an answer")
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        self.try_send(method, path, body, headers)
+            .await
+            .expect("an answer")
     }
 
     /// Sends; `None` when the server does not answer.
@@ -259,7 +398,10 @@ impl Client {
         body: Option<String>,
         headers: &[(&str, &str)],
     ) -> Option<Answer> {
-        let outside = ["/api", "/ws", "/healthz", "/readyz", "/metrics", "/board", "/t/", "/kiosk", "/console", "/manage", "/led", "/assets"];
+        let outside = [
+            "/api", "/ws", "/healthz", "/readyz", "/metrics", "/board", "/t/", "/kiosk",
+            "/console", "/manage", "/led", "/assets",
+        ];
         let url = if path == "/" || outside.iter().any(|root| path.starts_with(root)) {
             format!("{}{path}", self.base)
         } else {
@@ -273,7 +415,12 @@ impl Client {
             request = request.insert_header((*name, *value));
         }
         let sent = match body {
-            Some(body) => request.content_type("application/json").send_body(body).await,
+            Some(body) => {
+                request
+                    .content_type("application/json")
+                    .send_body(body)
+                    .await
+            }
             None => request.send().await,
         };
         let mut response = sent.ok()?;
@@ -284,7 +431,12 @@ impl Client {
             headers: response
                 .headers()
                 .iter()
-                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+                .map(|(name, value)| {
+                    (
+                        name.to_string(),
+                        value.to_str().unwrap_or_default().to_owned(),
+                    )
+                })
                 .collect(),
             body: serde_json::from_str(&text).unwrap_or(Value::Null),
             text,
@@ -293,18 +445,58 @@ impl Client {
 
     /// Takes a number for a service.
     pub async fn issue(&self, hall: &str, service: &str) -> Value {
-        self.post(&format!("/halls/{hall}/tickets"), json!({"service": service})).await.expect(201)
+        self.post(
+            &format!("/halls/{hall}/tickets"),
+            json!({"service": service}),
+        )
+        .await
+        .expect(201)
     }
 
     /// A window's command.
     pub async fn at_window(&self, hall: &str, window: &str, verb: &str) -> Answer {
-        self.post(&format!("/halls/{hall}/windows/{window}/{verb}"), json!({})).await
+        self.post(&format!("/halls/{hall}/windows/{window}/{verb}"), json!({}))
+            .await
+    }
+
+    /// A window's command that must succeed.
+    #[track_caller]
+    pub fn window<'a>(
+        &'a self,
+        hall: &'a str,
+        window: &'a str,
+        verb: &'a str,
+        body: Value,
+    ) -> impl Future<Output = Value> + 'a {
+        let place = std::panic::Location::caller();
+        async move {
+            let path = format!("/halls/{hall}/windows/{window}/{verb}");
+            let answer = self.post(&path, body).await;
+            assert_eq!(answer.status, 200, "{verb} at {place}: {}", answer.text);
+            answer.body
+        }
+    }
+
+    /// Opens windows.
+    pub async fn open_windows(&self, hall: &str, windows: &[&str]) {
+        for window in windows {
+            self.window(hall, window, "open", json!({})).await;
+        }
+    }
+
+    /// Calls the next ticket, serves it and completes it; its number.
+    pub async fn serve_next(&self, hall: &str, window: &str) -> String {
+        let called = self.window(hall, window, "call-next", json!({})).await;
+        self.window(hall, window, "start", json!({})).await;
+        self.window(hall, window, "complete", json!({})).await;
+        text(&called["ticket"]["number"]).to_owned()
     }
 
     /// Opens the live feed and subscribes.
     pub async fn live(&self, topics: &[&str], since: Value) -> Live {
         let mut live = self.socket("/ws").await.expect("a socket");
-        live.say(&json!({"subscribe": topics, "since": since})).await;
+        live.say(&json!({"subscribe": topics, "since": since}))
+            .await;
         live
     }
 
@@ -340,7 +532,9 @@ impl Live {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let frame = tokio::time::timeout(left, self.socket.next()).await.expect("a frame in time");
+            let frame = tokio::time::timeout(left, self.socket.next())
+                .await
+                .expect("a frame in time");
             match frame? {
                 Ok(awc::ws::Frame::Text(text)) => {
                     return Some(serde_json::from_slice(&text).expect("JSON"));
@@ -354,6 +548,27 @@ impl Live {
     /// The next frame of a topic.
     pub async fn frame(&mut self, topic: &str) -> Value {
         self.find(|message| message["topic"] == topic).await
+    }
+
+    /// The frames of a topic up to the one that fits, which is the last of them.
+    pub async fn frames_until(&mut self, topic: &str, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut frames = Vec::new();
+        while Instant::now() < deadline {
+            frames.push(self.frame(topic).await);
+            if frames.last().is_some_and(&fits) {
+                return frames;
+            }
+        }
+        panic!("no such frame in time: {frames:?}");
+    }
+
+    /// The frames of a topic up to a sequence number. A new follower may be given a snapshot that
+    /// is some steps old, and those steps.
+    pub async fn frames_to(&mut self, topic: &str, seq: &Value) -> Vec<Value> {
+        let frames = self.frames_until(topic, |frame| number(&frame["seq"]) >= number(seq)).await;
+        assert_eq!(frames.last().map(|frame| &frame["seq"]), Some(seq));
+        frames
     }
 
     /// The next message that fits.

@@ -1,11 +1,12 @@
 //! The system from outside: the real binary over HTTP, WebSocket and in a real browser.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod harness;
 mod access;
 mod bad_input;
 mod browser;
+mod harness;
 mod journal_contract;
 mod live_feed;
 mod recovery;
 mod scenarios;
+mod webdriver;

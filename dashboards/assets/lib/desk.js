@@ -1,7 +1,9 @@
 // Shared by the desk pages: who is signed in, the bar on top, the password dialog, small forms.
 import { get, put, del } from "./api.js";
-import { t, lang, switchLang, nameOf } from "./i18n.js";
+import { t, lang, switchLang, keepLang, nameOf } from "./i18n.js";
 import { h, fill, text, openDialog } from "./dom.js";
+
+keepLang();
 
 /** The session, or null when nobody is signed in. */
 export async function session() {

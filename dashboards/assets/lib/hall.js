@@ -127,6 +127,9 @@ export function estimateText(estimate) {
   return low >= high ? t("estimate.about", { n: high }) : t("estimate.range", { low, high });
 }
 
+/** The mark on every page of a rehearsed hall, with its speed. */
+export const demoText = (data) => t("demo.rate", { rate: (data.clock && data.clock.rate) || 1 });
+
 /** Windows at work, of all. */
 export function windowCount(windows) {
   const all = Object.values(windows || {});

@@ -15,6 +15,11 @@ export const otherLang = () => (current === "en" ? "zh-CN" : "en");
 /** The language this page starts in, and a kiosk returns to. */
 export const homeLang = asked || "zh-CN";
 
+/** Pages with links to one another keep the language that the address of the first asked for; screens do not. */
+export function keepLang() {
+  if (asked) memory.set(KEY, asked);
+}
+
 /** Changes the language without a reload; the page paints itself again. */
 export function useLang(next) {
   current = known(next) || "zh-CN";
@@ -31,15 +36,15 @@ export function switchLang() {
   else location.replace(url.href);
 }
 
-/** t("board.of", {n: 3}) fills {n}. An unknown key shows itself, so that a gap is seen at once. */
+/** t("ticket.ahead", {n: 3}) fills {n}. An unknown key shows itself, so that a gap is seen at once. */
 export function t(key, values, language = current) {
   const line = strings[language][key];
   if (line === undefined) return key;
   return values ? line.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole)) : line;
 }
 
-/** The same string in the language that is not the page's own: small print on public screens. */
-export const t2 = (key, values) => t(key, values, otherLang());
+/** The small English print beside the Chinese on public screens; an English page stands alone. */
+export const t2 = (key, values) => (current === "en" ? "" : t(key, values, "en"));
 
 /** A name from the server: {"zh","en"} or a bare string. */
 export function nameOf(name, language = current) {
