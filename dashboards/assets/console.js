@@ -8,6 +8,7 @@ import { $, h, fill, text, memory, openDialog, calmly, swap } from "./lib/dom.js
 import { session, signOut, langButton, liveLine, newsAt, field, whoText, covers, confirmDialog } from "./lib/desk.js";
 
 const HEARTBEAT_MS = 10000;
+const REGAIN_MS = 2000;
 const LOCK_MS = 600;         // after an answer: the second half of a double press must not hit the next action
 const SAME_KEY_MS = 60000;   // a command without an answer keeps its key for so long
 
@@ -38,6 +39,7 @@ let asked = null;
 let refreshing = 0;
 let refreshed = 0;
 let wantOwn = true;
+let beaten = -Infinity;
 
 const here = (...more) => hallPath(hall, "windows", win, ...more);
 const whyKey = "hallkeeper.why." + hall + "." + win;
@@ -86,7 +88,7 @@ function took(action, answer) {
 }
 
 const ACTIONS = {
-  open: { verb: "open", when: (s) => s === "closed" || s === "offline" },
+  open: { run: () => (mine.state === "offline" ? beat() : command("open", "open")), when: (s) => s === "closed" || s === "offline" },
   call_next: { verb: "call-next", when: (s, ticket) => s === "idle" && !ticket && live.state === "live" },
   recall: { verb: "recall", when: (s) => s === "calling" },
   start: { verb: "start", when: (s) => s === "calling" },
@@ -218,6 +220,12 @@ function heardHall(whole) {
   }
   paint();
   refresh();
+  regain();
+}
+
+/** This console is here, whatever the window's last console lost: the first heartbeat brings the window back. */
+function regain() {
+  if (mine && mine.state === "offline" && performance.now() - beaten > REGAIN_MS) beat();
 }
 
 function heard(of, whole, frame) {
@@ -396,7 +404,8 @@ function tick() {
 }
 
 async function beat() {
-  if (!mine || mine.state === "closed" || mine.state === "offline") return;
+  if (!mine || mine.state === "closed") return;
+  beaten = performance.now();
   try {
     await post(here("heartbeat"), {}, { key: false, retry: false });
   } catch (error) {

@@ -48,7 +48,10 @@ async fn device(admin: &Client, kind: &str) -> String {
 
 async fn call_at(admin: &Client, window: &str) -> String {
     let answer = admin.at_window(HALL, window, "call-next").await.expect(200);
-    answer["ticket"]["number"].as_str().expect("a number").to_owned()
+    answer["ticket"]["number"]
+        .as_str()
+        .expect("a number")
+        .to_owned()
 }
 
 #[actix_web::test]
@@ -57,52 +60,101 @@ async fn the_board_shows_each_call_at_once_and_says_when_it_is_out_of_date() {
         return;
     };
     // The same port again after the restart, as in a hall.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let address = format!("127.0.0.1:{port}");
     let settings = [("HALLKEEPER__SERVER__ADDR", address.as_str())];
     let mut server = Server::start_with(&settings, &[]).await;
     let admin = server.hall(HALL, 8).await;
     let screen = device(&admin, "screen").await;
     browser.resize(1920, 1080).await;
-    browser.open(&format!("{}/board/{HALL}?t={screen}", server.base)).await;
+    browser
+        .open(&format!("{}/board/{HALL}?t={screen}", server.base))
+        .await;
     browser.until(&state_is("live")).await;
 
     // Empty, then closed, then open again.
     let address_line = browser.eval("location.href").await;
-    assert!(!address_line.as_str().unwrap().contains(&screen), "the token left the address");
-    browser.until("document.querySelector('#notice').textContent.includes('暂无叫号')").await;
-    admin.post(&format!("/halls/{HALL}/close"), json!({})).await.expect(200);
-    browser.until("document.querySelector('#notice').textContent.includes('当前未开放服务')").await;
-    admin.post(&format!("/halls/{HALL}/open"), json!({})).await.expect(200);
-    browser.until("document.querySelector('#notice').textContent.includes('暂无叫号')").await;
+    assert!(
+        !address_line.as_str().unwrap().contains(&screen),
+        "the token left the address"
+    );
+    browser
+        .until("document.querySelector('#notice').textContent.includes('暂无叫号')")
+        .await;
+    admin
+        .post(&format!("/halls/{HALL}/close"), json!({}))
+        .await
+        .expect(200);
+    browser
+        .until("document.querySelector('#notice').textContent.includes('当前未开放服务')")
+        .await;
+    admin
+        .post(&format!("/halls/{HALL}/open"), json!({}))
+        .await
+        .expect(200);
+    browser
+        .until("document.querySelector('#notice').textContent.includes('暂无叫号')")
+        .await;
 
     // Each call is on top within a second, and blinks.
     for n in 1..=8 {
-        admin.issue(HALL, if n % 2 == 0 { "S1" } else { "S2" }).await;
-        admin.at_window(HALL, &n.to_string(), "open").await.expect(200);
+        admin
+            .issue(HALL, if n % 2 == 0 { "S1" } else { "S2" })
+            .await;
+        admin
+            .at_window(HALL, &n.to_string(), "open")
+            .await
+            .expect(200);
     }
     let mut newest = String::new();
     for n in 1..=8 {
         newest = call_at(&admin, &n.to_string()).await;
         let shown = browser
-            .until(&format!("document.querySelector('#now .big-no').textContent === {newest:?}"))
+            .until(&format!(
+                "document.querySelector('#now .big-no').textContent === {newest:?}"
+            ))
             .await;
-        assert!(shown < Duration::from_secs(1), "{newest} was shown after {shown:?}");
+        assert!(
+            shown < Duration::from_secs(1),
+            "{newest} was shown after {shown:?}"
+        );
     }
     let first = "document.querySelector('#now .big')";
-    assert_eq!(browser.eval(&format!("{first}.classList.contains('fresh')")).await, json!(true));
+    assert_eq!(
+        browser
+            .eval(&format!("{first}.classList.contains('fresh')"))
+            .await,
+        json!(true)
+    );
     assert!(browser.text("#now .big-win").await.contains('8'));
-    assert_eq!(browser.eval("document.querySelectorAll('#recent .row').length").await, json!(6));
+    assert_eq!(
+        browser
+            .eval("document.querySelectorAll('#recent .row').length")
+            .await,
+        json!(6)
+    );
     assert_eq!(browser.text("#waiting-all").await, "0");
 
     // A recall puts an older number on top again.
     let older = browser.text("#recent .row-no").await;
     admin.at_window(HALL, "6", "recall").await.expect(200);
-    browser.until(&format!("document.querySelector('#now .big-no').textContent === {older:?}")).await;
+    browser
+        .until(&format!(
+            "document.querySelector('#now .big-no').textContent === {older:?}"
+        ))
+        .await;
 
     for (width, height) in SCREENS {
         browser.resize(width, height).await;
-        browser.until(&format!("innerWidth === {width} && innerHeight === {height}")).await;
+        browser
+            .until(&format!(
+                "innerWidth === {width} && innerHeight === {height}"
+            ))
+            .await;
         assert_eq!(browser.eval(CUT_OFF).await, json!([]), "{width}×{height}");
     }
     browser.resize(1920, 1080).await;
@@ -111,7 +163,11 @@ async fn the_board_shows_each_call_at_once_and_says_when_it_is_out_of_date() {
     let died = Instant::now();
     server.kill();
     browser.until(&state_is("stale")).await;
-    assert!(died.elapsed() < Duration::from_secs(4), "stale after {:?}", died.elapsed());
+    assert!(
+        died.elapsed() < Duration::from_secs(4),
+        "stale after {:?}",
+        died.elapsed()
+    );
     assert!(browser.text("#line").await.contains("连接中断"));
     assert_eq!(browser.text("#now .big-no").await, older);
 
@@ -128,7 +184,11 @@ async fn the_board_shows_each_call_at_once_and_says_when_it_is_out_of_date() {
     browser.eval("(window.blinked = []).length").await;
     server.restart();
     browser.until(&state_is("live")).await;
-    browser.until(&format!("document.querySelector('#now .big-no').textContent === {older:?}")).await;
+    browser
+        .until(&format!(
+            "document.querySelector('#now .big-no').textContent === {older:?}"
+        ))
+        .await;
     assert_eq!(browser.eval("window.blinked").await, json!([]));
     assert_eq!(browser.text("#now .big-no").await, older);
 
@@ -138,10 +198,18 @@ async fn the_board_shows_each_call_at_once_and_says_when_it_is_out_of_date() {
     admin.issue(HALL, "S1").await;
     let next = call_at(&admin, "8").await;
     assert_ne!(next, newest);
-    browser.until(&format!("document.querySelector('#now .fresh .big-no').textContent === {next:?}")).await;
+    browser
+        .until(&format!(
+            "document.querySelector('#now .fresh .big-no').textContent === {next:?}"
+        ))
+        .await;
 
-    browser.open(&format!("{}/board/{HALL}?lang=en", server.base)).await;
-    browser.until("document.querySelector('#now .big-no')").await;
+    browser
+        .open(&format!("{}/board/{HALL}?lang=en", server.base))
+        .await;
+    browser
+        .until("document.querySelector('#now .big-no')")
+        .await;
     assert_eq!(browser.text("#hall-name").await, "Service center");
     assert_eq!(browser.chinese_outside("none").await, json!([]));
     assert_eq!(browser.eval(CUT_OFF).await, json!([]), "in English");
@@ -186,18 +254,31 @@ async fn a_visit_from_the_kiosk_over_the_phone_to_the_window() {
     assert!(browser.text(".card").await.contains("请到1号窗口"));
     browser.page.switch_to_window(tab).await.unwrap();
     browser.press("Enter", "Enter", 1).await;
-    browser.until("document.querySelector('#slot-ticket .tag.good')").await;
+    browser
+        .until("document.querySelector('#slot-ticket .tag.good')")
+        .await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     browser.press("0", "Numpad0", 1).await;
-    browser.until("!document.querySelector('#ticket-number')").await;
+    browser
+        .until("!document.querySelector('#ticket-number')")
+        .await;
 
     browser.page.switch_to_window(phone).await.unwrap();
     browser.until(&state_is("completed")).await;
     browser.click(".stars button:nth-child(5)").await;
     browser.click(".big.go:enabled").await;
     browser.until("document.querySelector('.card .band')").await;
-    let ticket = admin.get(&format!("/halls/{HALL}/tickets/1")).await.expect(200);
-    assert_eq!(ticket["rating"]["stars"].as_u64().or(ticket["rating"].as_u64()), Some(5), "{ticket}");
+    let ticket = admin
+        .get(&format!("/halls/{HALL}/tickets/1"))
+        .await
+        .expect(200);
+    assert_eq!(
+        ticket["rating"]["stars"]
+            .as_u64()
+            .or(ticket["rating"].as_u64()),
+        Some(5),
+        "{ticket}"
+    );
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 
     english(&browser, &server, &token).await;
@@ -207,29 +288,54 @@ async fn a_visit_from_the_kiosk_over_the_phone_to_the_window() {
 /// Three steps: the service, no identity, the slip. Returns the slip's token.
 async fn take_a_number(browser: &Browser, server: &Server, kiosk: &str) -> String {
     browser.resize(1080, 1920).await;
-    browser.open(&format!("{}/kiosk/{HALL}?t={kiosk}", server.base)).await;
+    browser
+        .open(&format!("{}/kiosk/{HALL}?t={kiosk}", server.base))
+        .await;
     browser.click("[data-service=S1]").await;
     browser.click("[data-choice='kiosk.skip']").await;
     browser.until("document.querySelector('#number')").await;
     assert_eq!(browser.text("#number").await, "B001");
-    let inside = "document.querySelector('.done > .key').getBoundingClientRect().bottom < innerHeight";
-    assert_eq!(browser.eval(inside).await, json!(true), "the whole slip is on the screen");
-    let code = browser.eval("document.querySelector('.slip img').getAttribute('src')").await;
+    let inside =
+        "document.querySelector('.done > .key').getBoundingClientRect().bottom < innerHeight";
+    assert_eq!(
+        browser.eval(inside).await,
+        json!(true),
+        "the whole slip is on the screen"
+    );
+    let code = browser
+        .eval("document.querySelector('.slip img').getAttribute('src')")
+        .await;
     let code = code.as_str().unwrap().to_owned();
-    browser.until("document.querySelector('.slip img').naturalWidth > 0").await;
+    browser
+        .until("document.querySelector('.slip img').naturalWidth > 0")
+        .await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     code.split('/').nth(2).unwrap().to_owned()
 }
 
 async fn sign_in(browser: &Browser, server: &Server) {
-    browser.open(&format!("{}/?next=%2Fconsole%3Fhall%3D{HALL}%26window%3D1", server.base)).await;
-    browser.until("document.querySelector('[name=password]')").await;
+    browser
+        .open(&format!(
+            "{}/?next=%2Fconsole%3Fhall%3D{HALL}%26window%3D1",
+            server.base
+        ))
+        .await;
+    browser
+        .until("document.querySelector('[name=password]')")
+        .await;
     browser.keys("[name=username]", "li").await;
     browser.keys("[name=password]", "wrong").await;
     browser.click("form .btn.go").await;
     browser.until("document.querySelector('.said.bad')").await;
     assert!(browser.text(".said").await.contains("密码不正确"));
-    browser.page.find(fantoccini::Locator::Css("[name=password]")).await.unwrap().clear().await.unwrap();
+    browser
+        .page
+        .find(fantoccini::Locator::Css("[name=password]"))
+        .await
+        .unwrap()
+        .clear()
+        .await
+        .unwrap();
     browser.keys("[name=password]", "a long enough one").await;
     browser.click("form .btn.go").await;
     browser.until("location.pathname === '/console'").await;
@@ -238,38 +344,60 @@ async fn sign_in(browser: &Browser, server: &Server) {
 async fn work_at_the_window(browser: &Browser, server: &Server, admin: &Client) {
     let _ = server;
     // Enter opens the window; a key chosen anew calls at once, and twice pressed it calls one.
-    let ready = "document.querySelector('#primary') && !document.querySelector('#primary').disabled";
+    let ready =
+        "document.querySelector('#primary') && !document.querySelector('#primary').disabled";
     browser.until(ready).await;
     browser.press("Enter", "NumpadEnter", 1).await;
-    browser.until("document.querySelector('[data-action=call_next]:enabled')").await;
+    browser
+        .until("document.querySelector('[data-action=call_next]:enabled')")
+        .await;
     rebind_calling(browser, "F7").await;
     browser.press("F2", "F2", 1).await;
     browser.press("F7", "F7", 2).await;
-    browser.until("document.querySelector('#ticket-number')").await;
+    browser
+        .until("document.querySelector('#ticket-number')")
+        .await;
     browser.press("F7", "F7", 2).await;
-    browser.until("document.querySelector('#ticket-number').textContent === 'B001'").await;
+    browser
+        .until("document.querySelector('#ticket-number').textContent === 'B001'")
+        .await;
     browser.until("document.querySelector('.facts')").await;
     tokio::time::sleep(Duration::from_millis(900)).await;
     let figures = admin.get(&format!("/halls/{HALL}")).await.expect(200)["figures"].clone();
-    assert_eq!((figures["called"].clone(), figures["waiting"].clone()), (json!(1), json!(1)));
+    assert_eq!(
+        (figures["called"].clone(), figures["waiting"].clone()),
+        (json!(1), json!(1))
+    );
     // The number pad's plus calls again.
     browser.press("+", "NumpadAdd", 1).await;
-    browser.until("document.querySelector('#slot-ticket').textContent.includes('已呼叫 2 次')").await;
-    browser.until("document.querySelector('[data-action=start]:enabled')").await;
+    browser
+        .until("document.querySelector('#slot-ticket').textContent.includes('已呼叫 2 次')")
+        .await;
+    browser
+        .until("document.querySelector('[data-action=start]:enabled')")
+        .await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
 /// Gives "call next" another key in the keys' dialog.
 async fn rebind_calling(browser: &Browser, key: &str) {
-    browser.eval("document.querySelectorAll('#bar .btn')[0].click() || true").await;
+    browser
+        .eval("document.querySelectorAll('#bar .btn')[0].click() || true")
+        .await;
     let field = "dialog [data-action=call_next]";
-    browser.until(&format!("document.querySelector('{field}')")).await;
+    browser
+        .until(&format!("document.querySelector('{field}')"))
+        .await;
     let typed = format!(
         "document.querySelector('{field}').dispatchEvent(new KeyboardEvent('keydown', {{key: \
          {key:?}, code: {key:?}, bubbles: true, cancelable: true}})) || true"
     );
     browser.eval(&typed).await;
-    browser.until(&format!("document.querySelector('{field}').value === {key:?}")).await;
+    browser
+        .until(&format!(
+            "document.querySelector('{field}').value === {key:?}"
+        ))
+        .await;
     browser.click("dialog .btn.go").await;
     browser.until("!document.querySelector('dialog')").await;
     let shown = "document.querySelector('#slot-keys [data-action=call_next] kbd').textContent";
@@ -279,16 +407,30 @@ async fn rebind_calling(browser: &Browser, key: &str) {
 /// The pages of desks and visitors in English, where only names may be Chinese.
 async fn english(browser: &Browser, server: &Server, token: &str) {
     let pages: [(String, &str); 4] = [
-        (format!("/t/{token}?lang=en"), "document.querySelector('#number')"),
-        (format!("/kiosk/{HALL}?lang=en"), "document.querySelector('.tile')"),
-        (format!("/console?hall={HALL}&window=1&lang=en"), "document.querySelector('#primary')"),
-        ("/?lang=en".to_owned(), "document.querySelector('.hall-row')"),
+        (
+            format!("/t/{token}?lang=en"),
+            "document.querySelector('#number')",
+        ),
+        (
+            format!("/kiosk/{HALL}?lang=en"),
+            "document.querySelector('.tile')",
+        ),
+        (
+            format!("/console?hall={HALL}&window=1&lang=en"),
+            "document.querySelector('#primary')",
+        ),
+        (
+            "/?lang=en".to_owned(),
+            "document.querySelector('.hall-row')",
+        ),
     ];
     for (path, ready) in pages {
         browser.open(&format!("{}{path}", server.base)).await;
         browser.until(ready).await;
         // the clerk's own name, the other language's name on a tile, the language switch
-        let left = browser.chinese_outside("#bar > span, .bar > span, .tile small, button").await;
+        let left = browser
+            .chinese_outside("#bar > span, .bar > span, .tile small, button")
+            .await;
         assert_eq!(left, Value::Array(Vec::new()), "{path}");
         let buttons = "Array.from(document.querySelectorAll('button')).filter((b) => b.offsetParent \
              && !b.matches('.tile') && b.textContent !== '中文' && \

@@ -566,7 +566,9 @@ impl Live {
     /// The frames of a topic up to a sequence number. A new follower may be given a snapshot that
     /// is some steps old, and those steps.
     pub async fn frames_to(&mut self, topic: &str, seq: &Value) -> Vec<Value> {
-        let frames = self.frames_until(topic, |frame| number(&frame["seq"]) >= number(seq)).await;
+        let frames = self
+            .frames_until(topic, |frame| number(&frame["seq"]) >= number(seq))
+            .await;
         assert_eq!(frames.last().map(|frame| &frame["seq"]), Some(seq));
         frames
     }

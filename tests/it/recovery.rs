@@ -400,18 +400,19 @@ async fn kill_again_and_again(store: &str, kills: u64, postgres: Option<&str>) {
         };
         let chance = Chance(seed.0.wrapping_add(done));
         let mut book = Book::open(&server, chance).await;
-        for n in done..kills.min(done + KILLS_PER_DATABASE) {
+        let until = kills.min(done + KILLS_PER_DATABASE);
+        while done < until {
             let delay = short_rather_than_long(&mut book.chance);
             let load = Load::start(&server, book, Temper::GivesUp);
             sleep(delay).await;
-            match n % 8 {
+            match done % 8 {
                 7 => assert!(server.stop().success()),
                 _ => server.kill(),
             }
             book = load.end().await;
             server.restart();
             check(&server, &mut book, &url).await;
-            done = n + 1;
+            done += 1;
         }
         let tally = book.tally;
         total.acknowledged += tally.acknowledged;

@@ -84,7 +84,12 @@ impl Browser {
             .expect("chromium starts");
         let id = page.session_id().await.ok().flatten().expect("a session");
         let session = format!("{address}/session/{id}");
-        Some(Self { page, driver, session, _profile: profile })
+        Some(Self {
+            page,
+            driver,
+            session,
+            _profile: profile,
+        })
     }
 
     /// Ends the browser in good order; also dropping ends it, less gently.
@@ -150,12 +155,17 @@ impl Browser {
     /// The text of the first element that fits, or nothing.
     pub async fn text(&self, selector: &str) -> String {
         let script = format!("(document.querySelector({selector:?}) || {{}}).textContent || ''");
-        self.eval(&script).await.as_str().unwrap_or_default().to_owned()
+        self.eval(&script)
+            .await
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Presses what fits, as a finger would.
     pub async fn click(&self, selector: &str) {
-        self.until(&format!("document.querySelector({selector:?})")).await;
+        self.until(&format!("document.querySelector({selector:?})"))
+            .await;
         // A page that paints itself anew may take the element away between finding and pressing.
         for _ in 0..5 {
             let found = self.page.find(Locator::Css(selector)).await;
@@ -171,7 +181,11 @@ impl Browser {
 
     /// Types into a field, or into the page itself.
     pub async fn keys(&self, selector: &str, keys: &str) {
-        let element = self.page.find(Locator::Css(selector)).await.expect(selector);
+        let element = self
+            .page
+            .find(Locator::Css(selector))
+            .await
+            .expect(selector);
         element.send_keys(keys).await.expect("typed");
     }
 
@@ -221,7 +235,10 @@ impl Drop for Browser {
 fn address_of(driver: &mut Child) -> String {
     let mut lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
     let port = loop {
-        let line = lines.next().and_then(Result::ok).expect("chromedriver says its port");
+        let line = lines
+            .next()
+            .and_then(Result::ok)
+            .expect("chromedriver says its port");
         if let Some((_, port)) = line.split_once("started successfully on port ") {
             break port.trim_end_matches('.').trim().to_owned();
         }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpResponse, delete, get, post, put};
 use actors::hall::Submit;
+use actors::ports::IdempotencyKey;
 use actors::supervisor::{Register, RegisterError};
 use dashboards::board::{self, ClockFace};
 use dashboards::city::HallFace;
 use rules::figures::Figures;
-use rules::hall::{Command, HallConfig, Options, Service};
+use rules::hall::{Command, Event, HallConfig, HallState, Options, Service};
 use rules::ids::{HallId, MenuId, ServiceId, WindowId};
 use rules::name::Name;
 use rules::number::NumberTemplate;
@@ -25,6 +26,7 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
+use crate::web::once::once;
 use crate::web::routes::{answer, fields};
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -234,18 +236,29 @@ async fn list(app: Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
 #[post("/halls")]
 async fn register(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
     caller.require(&app, Action::RegisterHall)?;
-    let (id, config) = body.parse::<NewHall>()?.config()?;
+    let hall: NewHall = body.parse()?;
+    let key = caller.key(&body)?;
+    once(&app, &caller, &body, new_hall(&app, &caller, hall, key)).await
+}
+
+async fn new_hall(
+    app: &App,
+    caller: &Caller,
+    hall: NewHall,
+    key: Option<IdempotencyKey>,
+) -> Result<Value, Problem> {
+    let (id, config) = hall.config()?;
     if !caller.principal.scope.holds(&id) {
-        return Err(caller.refuse(&app, Action::RegisterHall, id.as_str()));
+        return Err(caller.refuse(app, Action::RegisterHall, id.as_str()));
     }
-    let register = Register {
+    let wanted = Register {
         id: id.clone(),
         config,
         by: caller.principal.name.clone(),
-        key: caller.key(&body)?,
+        key,
         clock: None,
     };
-    match app.system.supervisor.send(register).await {
+    match app.system.supervisor.send(wanted).await {
         Ok(Ok(()) | Err(RegisterError::Exists { repeated: true })) => {}
         Ok(Err(RegisterError::Exists { repeated: false })) => {
             return Err(Problem::new(
@@ -263,7 +276,7 @@ async fn register(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResp
         }
         Err(_) => return Err(Problem::unavailable()),
     }
-    Ok(HttpResponse::Created().json(snapshot(&app, id.as_str()).await?))
+    snapshot(app, id.as_str()).await
 }
 
 async fn snapshot(app: &App, hall: &str) -> Result<Value, Problem> {
@@ -516,15 +529,16 @@ async fn switch(
             key,
         })
         .await?;
-    let state = handle
-        .read(|hall, _| hall.state().name())
-        .await
-        .ok_or_else(Problem::unavailable)?;
+    let state = match done.recorded.last().map(|one| &one.event) {
+        Some(Event::HallOpened { .. } | Event::IssuingResumed) => HallState::Open,
+        Some(Event::IssuingPaused) => HallState::IssuingPaused,
+        _ => HallState::Closed,
+    };
     Ok(answer(
         HttpResponse::Ok(),
         &done,
         &HallSwitched {
-            state,
+            state: state.name(),
             seq: done.seq,
         },
     ))

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::store::records::HallTicket;
 use crate::web::App;
 use crate::web::access::Action;
 use crate::web::body::Body;
@@ -296,16 +297,14 @@ async fn holder(
         }
         None => Vec::new(),
     };
-    let visits: Vec<Value> = visits
-        .iter()
-        .map(|visit| {
-            json!({
-                "at": zone.rfc3339(visit.ticket.issued_at), "hall": visit.hall,
-                "service": visit.ticket.service, "number": visit.ticket.number,
-                "state": visit.ticket.state.name(),
-            })
-        })
-        .collect();
+    let mut earlier = Vec::with_capacity(visits.len());
+    for visit in &visits {
+        earlier.push(json!({
+            "at": zone.rfc3339(visit.ticket.issued_at), "hall": visit.hall,
+            "service": visit.ticket.service, "service_name": service_name(&app, visit).await,
+            "number": visit.ticket.number, "state": visit.ticket.state.name(),
+        }));
+    }
     let cases = match person {
         Some(person) => app.records.cases_of(person).await?,
         None => Vec::new(),
@@ -342,9 +341,17 @@ async fn holder(
         "tags": ticket.tags,
         "green": face.green,
         "appointment": face.appointment,
-        "earlier_visits": visits,
+        "earlier_visits": earlier,
         "cases": {"current": current, "history": history},
     })))
+}
+
+/// The name of a visit's service, if its hall still has it.
+async fn service_name(app: &App, visit: &HallTicket) -> Option<Name> {
+    let (_, handle) = app.hall(visit.hall.as_str()).ok()?;
+    let service = visit.ticket.service.clone();
+    let name = handle.read(move |hall, _| Some(hall.config().services.get(&service)?.name.clone()));
+    name.await.flatten()
 }
 
 fn brief(hall: &Hall, ticket: &Ticket, now: Timestamp) -> Value {

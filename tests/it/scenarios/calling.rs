@@ -84,7 +84,10 @@ async fn a_call_shows_the_holder_to_the_clerk_and_the_number_to_everybody() {
     let step = board.frame("hall.H1").await;
     assert_eq!(step["data"]["services"]["S1"]["waiting"], 4);
     let call = &step["data"]["call"];
-    assert_eq!((&call["number"], &call["window"]), (&json!("B001"), &json!("3")));
+    assert_eq!(
+        (&call["number"], &call["window"]),
+        (&json!("B001"), &json!("3"))
+    );
 
     let card = clerk.get("/halls/H1/windows/3/holder").await.expect(200);
     assert_eq!(card["number"], "B001");

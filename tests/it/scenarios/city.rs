@@ -150,7 +150,9 @@ async fn a_sixth_hall_is_on_the_city_wall_without_restart_and_its_numbers_are_it
 async fn thirty_seven_waiting_people_stand_in_the_same_order_after_a_crash() {
     let mut server = Server::start().await;
     let admin = server.hall("H3", 2).await;
-    let policy = json!({"no_show_after_calls": 1, "green": {"tags": ["elderly"]}});
+    let policy = json!({
+        "no_show_after_calls": 1, "green": {"tags": ["elderly"]}, "requeue": {"after": 7},
+    });
     admin.put("/halls/H3/policy", policy).await.expect(200);
     admin.open_windows("H3", &["1"]).await;
     // One that comes back, one from another queue, green ones between: no plain order of issue.
