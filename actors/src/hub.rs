@@ -26,9 +26,6 @@ const STEPS_KEPT: usize = 1024;
 /// Frames kept of a topic whose every frame is the whole view: enough for one merge window.
 const VIEWS_KEPT: usize = 16;
 
-/// A snapshot this many steps old is not handed out any more.
-const SNAPSHOT_AGE_MAX: u64 = 64;
-
 /// Messages that may wait for the hub. When it is full a frame is dropped, which the log notices
 /// by its sequence number and mends by a snapshot.
 const MAILBOX: usize = 8192;
@@ -97,7 +94,8 @@ pub struct Cursor {
 }
 
 enum Place {
-    NeedsSnapshot,
+    /// Of this number or a later one: what was known when the subscriber came.
+    NeedsSnapshot { from: u64 },
     /// The next frame to hand out.
     At(u64),
 }
@@ -136,11 +134,12 @@ impl Topic {
             log.followers.len() - 1
         });
         let known = since.filter(|seq| *seq > 0 && *seq <= log.shown && *seq + 1 >= log.tail());
+        let from = log.head;
         drop(log);
         Cursor {
             topic: Arc::clone(self),
             seat,
-            place: known.map_or(Place::NeedsSnapshot, |seq| Place::At(seq + 1)),
+            place: known.map_or(Place::NeedsSnapshot { from }, |seq| Place::At(seq + 1)),
         }
     }
 
@@ -175,12 +174,13 @@ impl Cursor {
         if let Place::At(next) = self.place
             && next < log.tail()
         {
-            self.place = Place::NeedsSnapshot;
+            self.place = Place::NeedsSnapshot { from: log.head };
         }
-        if matches!(self.place, Place::NeedsSnapshot) {
-            let fresh = log.snapshot.as_ref().filter(|(seq, _)| {
-                *seq + 1 >= log.tail() && log.head.saturating_sub(*seq) <= SNAPSHOT_AGE_MAX
-            });
+        if let Place::NeedsSnapshot { from } = self.place {
+            let fresh = log
+                .snapshot
+                .as_ref()
+                .filter(|(seq, _)| *seq + 1 >= log.tail() && *seq >= from);
             let Some((seq, frame)) = fresh else {
                 let first = !log.snapshot_wanted;
                 log.snapshot_wanted = true;
@@ -208,7 +208,7 @@ impl Drop for Cursor {
         let mut log = self.topic.log();
         log.followers[self.seat] = None;
         log.free.push(self.seat);
-        if matches!(self.place, Place::NeedsSnapshot) {
+        if matches!(self.place, Place::NeedsSnapshot { .. }) {
             // It may have been the one to ask for the snapshot that the others wait for.
             log.snapshot_wanted = false;
             let waiting = log.waiting();

@@ -1,6 +1,9 @@
 //! The system from outside: the real binary over HTTP, WebSocket and in a real browser.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-#![allow(unreachable_pub, reason = "the modules of a test binary are its whole world")]
+#![allow(
+    unreachable_pub,
+    reason = "the modules of a test binary are its whole world"
+)]
 
 mod access;
 mod bad_input;
