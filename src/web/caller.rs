@@ -58,7 +58,7 @@ impl Caller {
         if self.principal.is_visitor() {
             return Problem::unauthorized();
         }
-        app.audit_refusal(self, action.name(), object);
+        app.audit_refusal(&self.principal, &self.address, action.name(), object);
         Problem::forbidden().with("action", action.name())
     }
 

@@ -22,6 +22,7 @@ use rules::time::Timestamp;
 use crate::config::Settings;
 use crate::store::Records;
 use crate::store::records::AuditEntry;
+use crate::web::access::Principal;
 use crate::web::auth::Auth;
 use crate::web::caller::Caller;
 use crate::web::error::Problem;
@@ -64,18 +65,14 @@ impl App {
         object: &str,
         detail: serde_json::Value,
     ) -> Result<(), Problem> {
-        let entry = self.audit_entry(caller, action, object, &detail);
+        let entry = self.audit_entry(&caller.principal, &caller.address, action, object, &detail);
         Ok(self.records.insert_audit(&entry).await?)
     }
 
     /// Notes a refusal, without making the refused wait.
-    pub fn audit_refusal(&self, caller: &Caller, action: &str, object: &str) {
-        let entry = self.audit_entry(
-            caller,
-            "refused",
-            object,
-            &serde_json::json!({"action": action}),
-        );
+    pub fn audit_refusal(&self, who: &Principal, address: &str, action: &str, object: &str) {
+        let detail = serde_json::json!({"action": action});
+        let entry = self.audit_entry(who, address, "refused", object, &detail);
         let records = self.records.clone();
         actix_web::rt::spawn(async move {
             if let Err(cause) = records.insert_audit(&entry).await {
@@ -86,19 +83,20 @@ impl App {
 
     fn audit_entry(
         &self,
-        caller: &Caller,
+        who: &Principal,
+        address: &str,
         action: &str,
         object: &str,
         detail: &serde_json::Value,
     ) -> AuditEntry {
         AuditEntry {
             at: self.now(),
-            actor: caller.principal.name.clone(),
-            role: caller.principal.role().name().to_owned(),
+            actor: who.name.clone(),
+            role: who.role().name().to_owned(),
             action: action.to_owned(),
             object: object.to_owned(),
             detail: detail.to_string(),
-            ip: caller.address.clone(),
+            ip: address.to_owned(),
         }
     }
 }

@@ -42,6 +42,7 @@ use tokio_util::codec::{Decoder as _, Encoder as _};
 use crate::web::App;
 use crate::web::access::{Action, Principal};
 use crate::web::auth::proofs;
+use crate::web::caller::address_of;
 use crate::web::error::{Problem, lang_of};
 
 /// Largest message a client may send, in bytes: a list of all topics of a large hall fits.
@@ -84,7 +85,8 @@ async fn open(
     let who = admit(&app, &request, query.t.as_deref()).await?;
     let lang = lang_of(&request);
     let mut response = handshake(&request).map_err(|error| not_a_socket(&error))?;
-    let socket = ScreenSocket::new(app.into_inner(), who, lang, payload);
+    let address = address_of(&request);
+    let socket = ScreenSocket::new(app.into_inner(), who, address, lang, payload);
     Ok(response
         .message_body(BodyStream::new(socket))?
         .map_into_boxed_body())
@@ -182,6 +184,7 @@ struct ScreenSocket {
     app: Arc<App>,
     hub: Addr<ScreenHub>,
     who: Who,
+    address: String,
     lang: Lang,
     payload: Payload,
     payload_ended: bool,
@@ -200,12 +203,13 @@ struct ScreenSocket {
 }
 
 impl ScreenSocket {
-    fn new(app: Arc<App>, who: Who, lang: Lang, payload: Payload) -> Self {
+    fn new(app: Arc<App>, who: Who, address: String, lang: Lang, payload: Payload) -> Self {
         let hello =
             json!({"kind": "hello", "build": assets::build(), "at": app.now().rfc3339_utc()});
         Self {
             hub: app.system.hub.clone(),
             who,
+            address,
             lang,
             payload,
             payload_ended: false,
@@ -357,7 +361,14 @@ impl ScreenSocket {
                 self.subscribing
                     .push(Box::pin(find(app, topic, watch, since)));
             }
-            Err(code) => self.refuse(NoTopic { topic, code }),
+            Err(code) => {
+                if let ("forbidden", Who::Known { principal, .. }) = (code, &self.who) {
+                    let address = &self.address;
+                    self.app
+                        .audit_refusal(principal, address, Action::SeeHall.name(), &topic);
+                }
+                self.refuse(NoTopic { topic, code });
+            }
         }
     }
 

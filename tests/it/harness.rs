@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use awc::Client as Http;
@@ -46,8 +47,8 @@ pub struct Server {
     arguments: Vec<String>,
     /// A command that runs the server's command line, such as `env` or a shell; mostly none.
     wrapper: Vec<String>,
-    /// What it printed on standard output until it was ready, line by line.
-    pub printed: Vec<String>,
+    /// What it prints on standard output.
+    printed: Arc<Mutex<String>>,
     pub token: String,
     /// The test makes something fail: an ERROR in the log is no fault then.
     pub faults_expected: bool,
@@ -201,6 +202,11 @@ impl Server {
         Client::new(&self.base, added["token"].as_str().map(str::to_owned))
     }
 
+    /// What it has printed on standard output so far.
+    pub fn printed(&self) -> String {
+        self.printed.lock().unwrap().clone()
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log.txt")).unwrap_or_default()
@@ -227,7 +233,7 @@ fn spawn(
     settings: &[(String, String)],
     wrapper: &[String],
     arguments: &[String],
-) -> (Child, Vec<String>, String) {
+) -> (Child, Arc<Mutex<String>>, String) {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -247,20 +253,31 @@ fn spawn(
         .spawn()
         .expect("the server starts");
     let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let mut printed = Vec::new();
+    let printed: Arc<Mutex<String>> = Arc::default();
     let base = loop {
         let line = lines.next().and_then(Result::ok).unwrap_or_else(|| {
             let log = std::fs::read_to_string(folder.path().join("log.txt")).unwrap_or_default();
             panic!("the server ended before it was ready:\n{log}")
         });
-        printed.push(line.clone());
+        note(&printed, &line);
         if let Some(base) = line.strip_prefix("listening on ") {
             break base.to_owned();
         }
     };
     // Whoever reads no more would stop the server at a full pipe.
-    std::thread::spawn(move || lines.for_each(drop));
+    let rest = Arc::clone(&printed);
+    std::thread::spawn(move || {
+        lines
+            .map_while(Result::ok)
+            .for_each(|line| note(&rest, &line));
+    });
     (child, printed, base)
+}
+
+fn note(printed: &Mutex<String>, line: &str) {
+    let mut printed = printed.lock().unwrap();
+    printed.push_str(line);
+    printed.push('\n');
 }
 
 /// The text that a field must be.

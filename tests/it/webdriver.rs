@@ -138,9 +138,8 @@ impl Browser {
         self.page.execute(&script, Vec::new()).await.expect(&script)
     }
 
-    /// Waits until an expression is true, and says how long it took.
-    #[track_caller]
-    pub async fn until(&self, script: &str) -> Duration {
+    /// Waits until an expression is true.
+    pub async fn until(&self, script: &str) {
         let began = Instant::now();
         while self.eval(&format!("Boolean({script})")).await != json!(true) {
             if began.elapsed() > PATIENCE {
@@ -149,7 +148,6 @@ impl Browser {
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        began.elapsed()
     }
 
     /// The text of the first element that fits, or nothing.

@@ -111,7 +111,6 @@ fn kept(answer: &Value) -> Value {
         "token",
         "seq",
         "state",
-
         "why",
         "issued_at",
         "username",
