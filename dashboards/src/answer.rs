@@ -112,13 +112,13 @@ impl TicketFace {
     pub fn after(hall: &Hall, ticket: &Ticket, event: &Event, now: Timestamp) -> Self {
         match event {
             Event::TicketRequeued { .. } | Event::TicketTransferred { .. } => {
-                Self::of(hall, ticket, now).as_after(event)
+                Self::of(hall, ticket, now).rewound_to(event)
             }
-            _ => Self::without_place(hall, ticket).as_after(event),
+            _ => Self::without_place(hall, ticket).rewound_to(event),
         }
     }
 
-    fn as_after(mut self, event: &Event) -> Self {
+    fn rewound_to(mut self, event: &Event) -> Self {
         match event {
             Event::TicketIssued(issued) => {
                 self.state = "waiting";

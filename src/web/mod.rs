@@ -12,6 +12,7 @@ pub mod screen_socket;
 
 use std::time::Instant;
 
+use actix_web::error::QueryPayloadError;
 use actix_web::web::{self, ServiceConfig};
 use actors::clock::SystemClock;
 use actors::ports::Clock as _;
@@ -103,7 +104,12 @@ impl App {
 
 /// All routes.
 pub fn configure(config: &mut ServiceConfig) {
+    let no_such_path = |_, _: &_| routes::no_such_path().into();
+    let query =
+        |error: QueryPayloadError, _: &_| Problem::invalid("query", &error.to_string()).into();
     config
+        .app_data(web::PathConfig::default().error_handler(no_such_path))
+        .app_data(web::QueryConfig::default().error_handler(query))
         .service(
             web::scope("/api")
                 .configure(openapi::configure)

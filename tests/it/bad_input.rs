@@ -45,90 +45,351 @@ async fn what_does_not_exist_is_named() {
         .refused(404, "unknown_path");
 }
 
-/// Every verb of a window in every state that does not allow it.
+/// The machine of 2.0.2: every verb of a window in every state that does not allow it changes
+/// nothing and is refused by a code of its own.
 #[actix_web::test]
 async fn a_window_in_the_wrong_state_refuses_each_verb_by_its_own_code() {
+    const BUSY: &str = "window_busy";
+    const CLOSED: &str = "window_closed";
+    const PAUSED: &str = "window_paused";
+    const NOT_CALLING: &str = "not_calling";
+    const NOT_SERVING: &str = "not_serving";
+    /// Allowed in that state.
+    const GOES: &str = "";
+    const STATES: [&str; 5] = ["closed", "idle", "paused", "calling", "serving"];
+    const TABLE: [(&str, [&str; 5]); 13] = [
+        (
+            "open",
+            [
+                GOES,
+                "window_not_closed",
+                "window_not_closed",
+                "window_not_closed",
+                "window_not_closed",
+            ],
+        ),
+        ("pause", [CLOSED, GOES, PAUSED, BUSY, BUSY]),
+        (
+            "resume",
+            [
+                CLOSED,
+                "window_not_paused",
+                GOES,
+                "window_not_paused",
+                "window_not_paused",
+            ],
+        ),
+        ("close", [CLOSED, GOES, GOES, BUSY, BUSY]),
+        ("call-next", [CLOSED, GOES, PAUSED, BUSY, BUSY]),
+        ("call", [CLOSED, GOES, PAUSED, BUSY, BUSY]),
+        (
+            "resume-ticket",
+            [CLOSED, "ticket_not_held", PAUSED, BUSY, BUSY],
+        ),
+        (
+            "recall",
+            [CLOSED, NOT_CALLING, NOT_CALLING, GOES, NOT_CALLING],
+        ),
+        (
+            "start",
+            [CLOSED, NOT_CALLING, NOT_CALLING, GOES, NOT_CALLING],
+        ),
+        (
+            "no-show",
+            [
+                CLOSED,
+                NOT_CALLING,
+                NOT_CALLING,
+                "no_show_too_early",
+                NOT_CALLING,
+            ],
+        ),
+        (
+            "complete",
+            [CLOSED, NOT_SERVING, NOT_SERVING, NOT_SERVING, GOES],
+        ),
+        (
+            "hold",
+            [CLOSED, NOT_SERVING, NOT_SERVING, NOT_SERVING, GOES],
+        ),
+        (
+            "transfer",
+            [CLOSED, NOT_SERVING, NOT_SERVING, NOT_SERVING, GOES],
+        ),
+    ];
     let server = Server::start().await;
     let admin = server.hall("H1", 1).await;
-    let refuse = async |state: &str, verbs: &[(&str, &str)]| {
-        for (verb, code) in verbs {
-            let answer = admin.at_window("H1", "1", verb).await;
-            assert_eq!(
-                answer.body["code"], *code,
-                "{verb} at a {state} window: {}",
-                answer.text
-            );
-            assert_eq!(answer.status, 409, "{verb} at a {state} window");
+    let ticket = admin.issue("H1", "S1").await;
+    let body = |verb: &str| match verb {
+        "call" | "resume-ticket" => json!({"ticket": ticket["id"]}),
+        "transfer" => json!({"service": "S2"}),
+        _ => json!({}),
+    };
+    let ways: [&[&str]; 5] = [
+        &[],
+        &["open"],
+        &["pause"],
+        &["resume", "call-next"],
+        &["start"],
+    ];
+    for (n, state) in STATES.iter().enumerate() {
+        for verb in ways[n] {
+            admin.window("H1", "1", verb, json!({})).await;
+        }
+        let before = admin.get("/halls/H1").await.expect(200);
+        assert_eq!(before["windows"]["1"]["state"], *state);
+        for (verb, codes) in TABLE {
+            if codes[n] != GOES {
+                let answer = admin
+                    .post(&format!("/halls/H1/windows/1/{verb}"), body(verb))
+                    .await;
+                let place = format!("{verb} at a window that is {state}: {}", answer.text);
+                assert_eq!(answer.body["code"], codes[n], "{place}");
+                assert_eq!(answer.status, 409, "{place}");
+            }
+        }
+        let after = admin.get("/halls/H1").await.expect(200);
+        assert_eq!(
+            before["seq"], after["seq"],
+            "a refusal in {state} changed something"
+        );
+    }
+    let close = admin.post("/halls/H1/close", json!({})).await;
+    close.refused(409, "hall_busy");
+}
+
+/// The machine of 2.0.2: what a ticket's state does not allow.
+#[actix_web::test]
+async fn a_ticket_in_the_wrong_state_refuses_each_verb_by_its_own_code() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    admin.open_windows("H1", &["1"]).await;
+    let ticket = admin.issue("H1", "S1").await;
+    let codes = async |state: &str, expected: [&str; 3]| {
+        let path = format!("/halls/H1/tickets/{}", ticket["id"]);
+        assert_eq!(admin.get(&path).await.expect(200)["state"], state);
+        let bodies = [
+            ("cancel", json!({})),
+            ("requeue", json!({})),
+            ("rating", json!({"stars": 5})),
+        ];
+        for ((verb, body), code) in bodies.into_iter().zip(expected) {
+            let answer = admin.post(&format!("{path}/{verb}"), body).await;
+            answer.refused(409, code);
         }
     };
-    let each = |code: &'static str| {
-        [
-            "pause",
-            "resume",
-            "close",
-            "call-next",
-            "recall",
-            "start",
-            "complete",
-            "no-show",
-            "hold",
-        ]
-        .map(|verb| (verb, code))
+    let all = [
+        "ticket_not_waiting",
+        "ticket_not_missed",
+        "ticket_not_completed",
+    ];
+    admin.window("H1", "1", "call-next", json!({})).await;
+    codes("called", all).await;
+    admin.window("H1", "1", "start", json!({})).await;
+    codes("serving", all).await;
+    admin.window("H1", "1", "hold", json!({})).await;
+    codes("held", all).await;
+    let which = json!({"ticket": ticket["id"]});
+    admin.window("H1", "1", "resume-ticket", which).await;
+    admin.window("H1", "1", "complete", json!({})).await;
+    let path = format!("/halls/H1/tickets/{}/rating", ticket["id"]);
+    admin.post(&path, json!({"stars": 5})).await.expect(200);
+    codes(
+        "completed",
+        ["ticket_not_waiting", "ticket_not_missed", "already_rated"],
+    )
+    .await;
+}
+
+/// The machine of 2.0.2: what a hall's state does not allow.
+#[actix_web::test]
+async fn a_hall_in_the_wrong_state_refuses_each_verb_by_its_own_code() {
+    let server = Server::start().await;
+    let admin = server.admin();
+    let hall = json!({
+        "id": "H1", "name": "x", "services": [{"id": "S1", "name": "x"}],
+        "windows": [{"id": "1", "services": ["S1"]}],
+    });
+    admin.post("/halls", hall).await.expect(201);
+    let refuse = async |verbs: &[(&str, &str)]| {
+        for (verb, code) in verbs {
+            let body = json!({"service": "S1"});
+            admin
+                .post(&format!("/halls/H1/{verb}"), body)
+                .await
+                .refused(409, code);
+        }
     };
-    refuse("closed", &each("window_closed")).await;
-    admin.at_window("H1", "1", "open").await.expect(200);
-    refuse(
-        "idle",
-        &[
-            ("open", "window_not_closed"),
-            ("resume", "window_not_paused"),
-            ("call-next", "nobody_waiting"),
-            ("recall", "not_calling"),
-            ("start", "not_calling"),
-            ("no-show", "not_calling"),
-            ("complete", "not_serving"),
-            ("hold", "not_serving"),
-        ],
-    )
+    admin.get("/halls/H1/figures").await.refused(409, "no_day");
+    refuse(&[
+        ("close", "hall_closed"),
+        ("pause-issuing", "hall_closed"),
+        ("resume-issuing", "hall_closed"),
+        ("end-day", "no_day"),
+        ("tickets", "hall_closed"),
+        ("windows/1/open", "hall_closed"),
+    ])
     .await;
-    admin.at_window("H1", "1", "pause").await.expect(200);
-    refuse(
-        "paused",
-        &[
-            ("call-next", "window_paused"),
-            ("pause", "window_paused"),
-            ("start", "not_calling"),
-        ],
-    )
+    admin.post("/halls/H1/open", json!({})).await.expect(200);
+    refuse(&[
+        ("open", "hall_not_closed"),
+        ("resume-issuing", "issuing_not_paused"),
+        ("end-day", "hall_not_closed"),
+    ])
     .await;
-    admin.at_window("H1", "1", "resume").await.expect(200);
-    admin.issue("H1", "S1").await;
-    admin.at_window("H1", "1", "call-next").await.expect(200);
-    refuse(
-        "calling",
-        &[
-            ("call-next", "window_busy"),
-            ("pause", "window_busy"),
-            ("close", "window_busy"),
-            ("complete", "not_serving"),
-            ("no-show", "no_show_too_early"),
-        ],
-    )
-    .await;
-    admin.at_window("H1", "1", "start").await.expect(200);
-    refuse(
-        "serving",
-        &[
-            ("call-next", "window_busy"),
-            ("start", "not_calling"),
-            ("recall", "not_calling"),
-        ],
-    )
-    .await;
-    admin
-        .post("/halls/H1/close", json!({}))
+    let paused = admin
+        .post("/halls/H1/pause-issuing", json!({}))
         .await
-        .refused(409, "hall_busy");
+        .expect(200);
+    assert_eq!(paused["state"], "issuing_paused");
+    refuse(&[
+        ("open", "hall_not_closed"),
+        ("pause-issuing", "issuing_paused"),
+        ("tickets", "issuing_paused"),
+    ])
+    .await;
+    let parts = [
+        ("services/S1", "service_in_use"),
+        ("windows/1", "window_in_use"),
+    ];
+    admin.open_windows("H1", &["1"]).await;
+    for (part, code) in parts {
+        admin
+            .delete(&format!("/halls/H1/{part}"))
+            .await
+            .refused(409, code);
+    }
+}
+
+/// Every path and query that cannot be read is answered with a problem, never with bare text.
+#[actix_web::test]
+async fn a_path_or_query_that_cannot_be_read_is_a_problem_too() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    let long = "x".repeat(3000);
+    let paths = [
+        "/halls/H1/tickets/99999999999999999999999".to_owned(),
+        "/halls/H1/tickets/-1".to_owned(),
+        "/halls/H1/tickets/%00".to_owned(),
+        "/halls/%E5%A4%A7%E5%8E%85".to_owned(),
+        "/halls/%FF".to_owned(),
+        "/halls/H1%2F..%2FH2".to_owned(),
+        "/halls/H1/services/a%20b".to_owned(),
+        format!("/halls/{long}"),
+        format!("/tickets/H1.{long}"),
+        "/audit?limit=many".to_owned(),
+        "/audit?limit=0".to_owned(),
+        "/audit?limit=1001".to_owned(),
+        "/audit?cursor=%20".to_owned(),
+        "/tags".to_owned(),
+        "/tags?kind=shoe&id_number=1".to_owned(),
+        "/tags?kind=phone&id_number=1".to_owned(),
+        "/halls/H1/figures?day=2026-02-30".to_owned(),
+        "/halls/H1/figures?hour=1".to_owned(),
+        "/halls/H1/tickets?limit=-1".to_owned(),
+        "/halls/H1/tickets.csv?sort=-shoe".to_owned(),
+        format!("/t/{long}/qr.svg"),
+        "/assets/0/../../etc/passwd".to_owned(),
+        "/assets/0/nothing.js".to_owned(),
+    ];
+    for path in paths {
+        let answer = admin.get(&path).await;
+        let place = format!("{path}: {} {}", answer.status, answer.text);
+        assert!((400..500).contains(&answer.status), "{place}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json"),
+            "{place}"
+        );
+        let code = answer.body["code"].as_str();
+        assert!(code.is_some_and(|code| !code.is_empty()), "{place}");
+        assert_eq!(answer.body["status"], answer.status, "{place}");
+    }
+}
+
+/// What a body must hold is named.
+#[actix_web::test]
+async fn a_field_that_is_missing_unknown_or_too_long_is_named() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    admin.open_windows("H1", &["1"]).await;
+    let long = "长".repeat(600);
+    let at = |verb: &str| format!("/halls/H1/windows/1/{verb}");
+    let tickets = "/halls/H1/tickets".to_owned();
+    let holder = |field: &str, value: &str| json!({"service": "S1", "holder": {"kind": "none", field: value}});
+    let booked = |from: &str, to: &str| json!({"service": "S1", "appointment": {"number": "A", "from": from, "to": to}});
+    let noon = "2026-11-02T12:00:00+08:00";
+    for (path, body, field) in [
+        (at("call"), json!({}), "ticket"),
+        (at("resume-ticket"), json!({"ticket": "1"}), "ticket"),
+        (at("transfer"), json!({}), "service"),
+        (at("pause"), json!({"reason": long}), "reason"),
+        (at("pause"), json!({"raison": "x"}), "raison"),
+        (at("call-next"), json!([]), "body"),
+        (tickets.clone(), json!({}), "body"),
+        (
+            tickets.clone(),
+            json!({"service": "S1", "tags": ["a b"]}),
+            "tags[0]",
+        ),
+        (
+            tickets.clone(),
+            json!({"service": "S1", "holder": {"kind": "shoe"}}),
+            "holder.kind",
+        ),
+        (tickets.clone(), booked("noon", noon), "appointment.from"),
+        (
+            tickets.clone(),
+            booked(noon, "2026-11-02"),
+            "appointment.to",
+        ),
+        ("/users".to_owned(), json!({"username": "a b"}), "username"),
+        ("/users".to_owned(), json!({"username": "a"}), "roles"),
+        (
+            "/users".to_owned(),
+            json!({"username": "a", "roles": ["king"]}),
+            "roles[0]",
+        ),
+        (
+            "/users".to_owned(),
+            json!({"username": "a", "roles": ["clerk"]}),
+            "password",
+        ),
+        (
+            "/devices".to_owned(),
+            json!({"id": "d", "kind": "clerk", "hall": "H1"}),
+            "kind",
+        ),
+        ("/session".to_owned(), json!({"username": "a"}), "body"),
+    ] {
+        let refused = admin
+            .post(&path, body.clone())
+            .await
+            .refused(422, "invalid_field");
+        assert_eq!(refused["field"], field, "{path} {body}: {refused}");
+    }
+    for (field, value) in [
+        ("name", long.as_str()),
+        ("name", "a\u{7}b"),
+        ("phone", long.as_str()),
+    ] {
+        let refused = admin.post(&tickets, holder(field, value)).await;
+        let refused = refused.refused(422, "invalid_identity");
+        assert_eq!(refused["field"], format!("holder.{field}"));
+    }
+    let backwards = booked("2026-11-02T12:00:00+08:00", "2026-11-02T11:00:00+08:00");
+    admin
+        .post(&tickets, backwards)
+        .await
+        .refused(422, "invalid_field");
+    let bare = admin
+        .send(Method::POST, &tickets, Some("\u{0}".to_owned()), &[])
+        .await;
+    bare.refused(400, "malformed_json");
+    assert_eq!(
+        admin.get("/halls/H1").await.expect(200)["figures"]["issued"],
+        0
+    );
 }
 
 #[actix_web::test]
@@ -455,4 +716,61 @@ async fn ten_thousand_frames_of_any_sort_harm_nobody() {
     let mut live = admin.live(&["hall.H1"], json!({})).await;
     let snapshot: Value = live.frame("hall.H1").await;
     assert_eq!(snapshot["data"]["figures"]["issued"], 1);
+}
+
+/// Any JSON at all, over several sockets at once that go on living.
+#[actix_web::test]
+async fn messages_of_any_shape_are_answered_or_ignored_and_the_socket_lives() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    let mut chance = Chance(7);
+    let mut feeds = Vec::new();
+    for _ in 0..4 {
+        feeds.push(admin.live(&["hall.H1"], json!({})).await);
+    }
+    for feed in &mut feeds {
+        // Below the number at which a client is shown the door.
+        for _ in 0..30 {
+            feed.say(&any_json(&mut chance, 3)).await;
+        }
+        feed.say(&json!({"subscribe": ["window.H1.1"]})).await;
+    }
+    for feed in &mut feeds {
+        feed.frame("window.H1.1").await;
+    }
+    // A flood ends the socket that sends it, with a reason.
+    let mut flood = admin.live(&[], json!({})).await;
+    for _ in 0..100 {
+        flood.say(&json!({})).await;
+    }
+    while flood.next().await.is_some() {}
+    admin.issue("H1", "S1").await;
+    for feed in &mut feeds {
+        feed.frames_until("hall.H1", |frame| frame["data"]["figures"]["issued"] == 1)
+            .await;
+    }
+}
+
+fn any_json(chance: &mut Chance, depth: u64) -> Value {
+    let names = [
+        "subscribe",
+        "unsubscribe",
+        "since",
+        "hall.H1",
+        "hall.H9",
+        "大厅",
+        "",
+    ];
+    let name = names[(chance.next() % 7) as usize];
+    match chance.next() % if depth == 0 { 5 } else { 9 } {
+        0 => json!(null),
+        1 => json!(chance.next()),
+        2 => json!(-1.5e300),
+        3 => json!(name),
+        4 => json!(chance.next().is_multiple_of(2)),
+        5 | 6 => (0..chance.next() % 4)
+            .map(|_| any_json(chance, depth - 1))
+            .collect(),
+        _ => json!({name: any_json(chance, depth - 1), "since": any_json(chance, depth - 1)}),
+    }
 }

@@ -23,11 +23,15 @@ use crate::web::error::Problem;
 
 /// Nothing lives at this path.
 pub async fn unknown_path() -> Result<HttpResponse, Problem> {
-    Err(Problem::unknown(
+    Err(no_such_path())
+}
+
+pub fn no_such_path() -> Problem {
+    Problem::unknown(
         "unknown_path",
         "没有这个地址",
         "there is nothing at this address",
-    ))
+    )
 }
 
 /// The answer to a command; a repeated one says so.
