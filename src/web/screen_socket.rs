@@ -8,7 +8,7 @@
 //! (`server.stalled_secs`).
 //!
 //! What waits for one socket is bounded: its unsent write, one answer per message it sent, and at
-//! most [`TOPICS_MAX`] cursors. Who sends too much or too often is shown the door.
+//! most `TOPICS_MAX` cursors. Who sends too much or too often is shown the door.
 
 use std::convert::Infallible;
 use std::future::Future;
