@@ -78,9 +78,19 @@ impl Caller {
         fingerprint.update([0]);
         fingerprint.update(&body.0);
         Ok(Some(IdempotencyKey {
-            key: format!("{}:{key}", self.principal.name),
+            key: format!("{}:{key}", self.keeper()),
             fingerprint: hex(&fingerprint.finalize()),
         }))
+    }
+
+    /// Whose keys these are. Visitors have no name; two of them at one address share theirs, which
+    /// a key of any length makes harmless.
+    fn keeper(&self) -> String {
+        if self.principal.is_visitor() {
+            format!("{}@{}", self.principal.name, self.address)
+        } else {
+            self.principal.name.clone()
+        }
     }
 
     fn of(request: &HttpRequest) -> Result<Self, Problem> {

@@ -35,7 +35,9 @@ pub use load::{Loaded, load};
 /// Commands that may wait for a hall; more than that are made to wait at their connection.
 const MAILBOX: usize = 256;
 
-/// Events between two snapshots: replaying so many takes a few milliseconds.
+/// Events between two snapshots at least: replaying so many takes a few milliseconds. A hall with
+/// many tickets waits for as many events as its tickets have had, so that writing snapshots costs each
+/// event about the same, however long the day.
 const SNAPSHOT_EVERY: u64 = 2000;
 
 /// Answers remembered for repeated keys; older ones are found in the journal.
@@ -384,7 +386,8 @@ impl HallActor {
             face: HallFace::of(&self.hall),
         });
         self.rearm(ctx);
-        if self.hall.seq() >= self.snapshot_seq + SNAPSHOT_EVERY {
+        let interval = SNAPSHOT_EVERY.max(4 * self.hall.figures().issued);
+        if self.hall.seq() >= self.snapshot_seq + interval {
             ctx.notify(KeepSnapshot);
         }
         let done = Arc::new(self.done(recorded));
