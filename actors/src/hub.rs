@@ -70,6 +70,9 @@ struct Log {
     /// `steps.len()` newest frames; the last is `head`.
     steps: VecDeque<Bytes>,
     snapshot: Option<(u64, Bytes)>,
+    /// The frames last handed out together: first number, last number, all in one. Most followers
+    /// stand at the same place and share it.
+    together: Option<(u64, u64, Bytes)>,
     snapshot_wanted: bool,
     followers: Vec<Option<Waker>>,
     free: Vec<usize>,
@@ -78,6 +81,24 @@ struct Log {
 impl Log {
     fn tail(&self) -> u64 {
         self.head + 1 - self.steps.len() as u64
+    }
+
+    /// The frames from `next` to the last one shown, as one piece.
+    fn frames_from(&mut self, next: u64) -> Bytes {
+        let first = (next - self.tail()) as usize;
+        let last = (self.shown - self.tail()) as usize;
+        if first == last {
+            return self.steps[first].clone();
+        }
+        if let Some((from, to, all)) = &self.together
+            && (*from, *to) == (next, self.shown)
+        {
+            return all.clone();
+        }
+        let frames: Vec<&[u8]> = self.steps.range(first..=last).map(Bytes::as_ref).collect();
+        let all = Bytes::from(frames.concat());
+        self.together = Some((next, self.shown, all.clone()));
+        all
     }
 
     /// Who waits for news. Each is woken once and leaves its waker again when it looks.
@@ -193,11 +214,11 @@ impl Cursor {
             out.push(frame.clone());
             self.place = Place::At(seq + 1);
         }
-        if let Place::At(next) = self.place {
-            let from = (next - log.tail()) as usize;
-            let count = (log.shown + 1).saturating_sub(next) as usize;
-            out.extend(log.steps.iter().skip(from).take(count).cloned());
-            self.place = Place::At(next + count as u64);
+        if let Place::At(next) = self.place
+            && next <= log.shown
+        {
+            out.push(log.frames_from(next));
+            self.place = Place::At(log.shown + 1);
         }
         Found::UpToDate
     }

@@ -75,7 +75,8 @@ impl Nchan {
 
     fn wait_until_listening(&mut self, log: &Path) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(self.addr).is_err() {
+        // The first process listens before it has made its worker, which does the work.
+        while TcpStream::connect(self.addr).is_err() || self.pids().len() < 2 {
             let running = self
                 .child
                 .try_wait()

@@ -336,13 +336,24 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    fn read(bytes: &[u8]) -> Self {
-        let header = match bytes[1] {
-            126 => 4,
-            127 => 10,
-            _ => 2,
-        };
-        let frame: serde_json::Value = serde_json::from_slice(&bytes[header..]).unwrap();
+    /// All frames of a piece; several may come as one.
+    fn read_all(piece: &[u8]) -> Vec<Self> {
+        let mut frames = Vec::new();
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let (header, len) = match rest[1] {
+                126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
+                127 => unreachable!("no frame of these tests is that long"),
+                len => (2, usize::from(len)),
+            };
+            frames.push(Self::read(&rest[header..header + len]));
+            rest = &rest[header + len..];
+        }
+        frames
+    }
+
+    fn read(text: &[u8]) -> Self {
+        let frame: serde_json::Value = serde_json::from_slice(text).unwrap();
         Self {
             kind: frame["kind"].as_str().unwrap().to_owned(),
             seq: frame["seq"].as_u64().unwrap(),
@@ -366,7 +377,11 @@ impl Screen {
                 self.hub
                     .do_send(WantSnapshot(self.cursor.topic().name().to_owned()));
             }
-            Poll::Ready(out.iter().map(|bytes| Frame::read(bytes)).collect())
+            Poll::Ready(
+                out.iter()
+                    .flat_map(|piece| Frame::read_all(piece))
+                    .collect(),
+            )
         })
         .await
     }
@@ -382,7 +397,11 @@ impl Screen {
             if out.is_empty() {
                 return Poll::Pending;
             }
-            Poll::Ready(out.iter().map(|bytes| Frame::read(bytes)).collect())
+            Poll::Ready(
+                out.iter()
+                    .flat_map(|piece| Frame::read_all(piece))
+                    .collect(),
+            )
         });
         timeout(PATIENCE, next).await.expect("no frame came")
     }
