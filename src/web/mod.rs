@@ -117,6 +117,7 @@ pub fn configure(config: &mut ServiceConfig) {
                     web::scope("/v1")
                         .configure(routes::session::configure)
                         .configure(routes::windows::configure)
+                        .configure(routes::ticket_lists::configure)
                         .configure(routes::tickets::configure)
                         .configure(routes::halls::configure)
                         .configure(routes::accounts::configure)

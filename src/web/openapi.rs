@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
 use crate::web::error::ProblemBody;
-use crate::web::routes::{accounts, audit, halls, people, session, tickets, windows};
+use crate::web::routes::{accounts, audit, halls, people, session, ticket_lists, tickets, windows};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,9 +34,9 @@ use crate::web::routes::{accounts, audit, halls, people, session, tickets, windo
         halls::put_window,
         halls::delete_window,
         tickets::issue,
-        tickets::list,
-        tickets::export,
-        tickets::figures,
+        ticket_lists::list,
+        ticket_lists::export,
+        ticket_lists::figures,
         tickets::show,
         tickets::cancel,
         tickets::requeue,

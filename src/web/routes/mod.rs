@@ -11,6 +11,7 @@ pub mod health;
 pub mod pages;
 pub mod people;
 pub mod session;
+pub mod ticket_lists;
 pub mod tickets;
 pub mod windows;
 
