@@ -45,9 +45,8 @@ create table tickets (
 create unique index tickets_at_window on tickets (hall, "window")
     where state in ('called', 'serving');
 
--- Covers every filter and sort key of the ticket query: pages are found in the index alone, and
--- only their hundred rows are read from the table.
-create index tickets_by_day on tickets
-    (hall, day, issued_at, id, service, state, "window", clerk, number, wait_secs, service_secs);
+-- A day's tickets in order of issue. It holds no column that changes while a ticket lives: one that
+-- covered all filters made every command a fifth dearer, and a day is read in milliseconds.
+create index tickets_by_day on tickets (hall, day, issued_at, id);
 
 create index tickets_by_person on tickets (person, issued_at) where person is not null;
