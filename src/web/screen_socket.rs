@@ -134,7 +134,7 @@ fn check_origin(request: &HttpRequest, allowed: &[String]) -> Result<(), Problem
 /// Who is at the other end.
 enum Who {
     /// Proved by a token that is looked at again from time to time.
-    Known { principal: Principal, token: String },
+    Known { token: Box<str> },
     /// Has a slip.
     Holder(Token),
 }
@@ -142,8 +142,10 @@ enum Who {
 async fn admit(app: &App, request: &HttpRequest, query: Option<&str>) -> Result<Who, Problem> {
     let shown = query.map(str::to_owned).into_iter();
     for token in shown.chain(proofs(request).iter().map(|proof| proof.token().to_owned())) {
-        if let Some(principal) = app.auth.recognise(&token, app.now()) {
-            return Ok(Who::Known { principal, token });
+        if app.auth.recognise(&token, app.now()).is_some() {
+            return Ok(Who::Known {
+                token: token.into_boxed_str(),
+            });
         }
         if ticket_of(app, &token).await.is_some() {
             return Ok(Who::Holder(Token(token)));
@@ -362,10 +364,10 @@ impl ScreenSocket {
                     .push(Box::pin(find(app, topic, watch, since)));
             }
             Err(code) => {
-                if let ("forbidden", Who::Known { principal, .. }) = (code, &self.who) {
+                if let ("forbidden", Some(principal)) = (code, self.principal()) {
                     let address = &self.address;
                     self.app
-                        .audit_refusal(principal, address, Action::SeeHall.name(), &topic);
+                        .audit_refusal(&principal, address, Action::SeeHall.name(), &topic);
                 }
                 self.refuse(NoTopic { topic, code });
             }
@@ -395,7 +397,7 @@ impl ScreenSocket {
                 Who::Holder(_) | Who::Known { .. } => Ok(Some(token)),
             };
         }
-        let Who::Known { principal, .. } = &self.who else {
+        let Some(principal) = self.principal() else {
             return Err("forbidden");
         };
         let allowed = match family {
@@ -462,9 +464,18 @@ impl ScreenSocket {
         }
     }
 
+    /// Whose token it is. Looked up each time: the rights are those of now, and a thousand idle
+    /// screens do not each keep a copy.
+    fn principal(&self) -> Option<Principal> {
+        match &self.who {
+            Who::Known { token } => self.app.auth.recognise(token, self.app.now()),
+            Who::Holder(_) => None,
+        }
+    }
+
     fn still_known(&self) -> bool {
         match &self.who {
-            Who::Known { token, .. } => self.app.auth.recognise(token, self.app.now()).is_some(),
+            Who::Known { .. } => self.principal().is_some(),
             Who::Holder(_) => true,
         }
     }
