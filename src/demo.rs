@@ -33,6 +33,9 @@ pub const HALL: &str = "demo";
 /// The window that the simulated clerks leave to people.
 const FREE_WINDOW: &str = "88";
 
+/// When the first day of a new demonstration begins.
+const FIRST_LOOK: NaiveTime = NaiveTime::from_hms_opt(9, 30, 0).expect("a time of day");
+
 /// Of how many earlier starts the screens' tokens stay valid.
 const STARTS_REMEMBERED: usize = 2;
 
@@ -69,11 +72,15 @@ pub async fn start(app: Data<App>, clock: Arc<ReplayClock>, base: &str) -> anyho
         .halls
         .get(&id)
         .context("the demonstration's hall is not live")?;
-    let last = hall
-        .read(|hall, _| hall.last_at())
+    let (last, day) = hall
+        .read(|hall, _| (hall.last_at(), hall.day()))
         .await
         .context("the demonstration's hall is gone")?;
     clock.skip_to(last);
+    if day.is_none() {
+        // Whoever looks for the first time shall see people called, not an office that opens.
+        clock.skip_to(zone.at(zone.date_of(clock.now()), FIRST_LOOK));
+    }
     let signs = sign_ins(&app, &id).await?;
     let player = Player::new(hall, clock, office, zone, app.settings.demo.seed);
     actix_web::rt::spawn(player.play());
