@@ -45,8 +45,8 @@ create table tickets (
 create unique index tickets_at_window on tickets (hall, window)
     where state in ('called', 'serving');
 
--- A day's tickets in order of issue. It holds no column that changes while a ticket lives: one that
--- covered all filters made every command a fifth dearer, and a day is read in milliseconds.
+-- A day's tickets in order of issue. It holds no column that changes with each command, so that only
+-- the issue of a ticket writes it; the other filters look at the day's rows themselves.
 create index tickets_by_day on tickets (hall, day, issued_at, id);
 
 create index tickets_by_person on tickets (person, issued_at) where person is not null;
