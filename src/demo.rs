@@ -114,6 +114,7 @@ fn office_config(office: &OfficeDay, zone: TimeZone) -> anyhow::Result<HallConfi
                 .map(|id| id.parse())
                 .collect::<Result<_, _>>()?,
             kind: WindowKind::Comprehensive,
+            zone: None,
         };
         windows.insert(window.id.parse::<WindowId>()?, plan);
     }
@@ -124,6 +125,7 @@ fn office_config(office: &OfficeDay, zone: TimeZone) -> anyhow::Result<HallConfi
         ),
         services: services.keys().cloned().collect(),
         kind: WindowKind::Comprehensive,
+        zone: None,
     };
     windows.insert(FREE_WINDOW.parse()?, free);
     let policy = CallPolicy {

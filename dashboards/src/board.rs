@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use rules::figures::Figures;
-use rules::hall::{Event, Hall, MenuEntry, Recorded};
-use rules::ids::{MenuId, ServiceId, WindowId};
+use rules::hall::{Event, Hall, MenuEntry, Recorded, Zone};
+use rules::ids::{MenuId, ServiceId, WindowId, ZoneId};
 use rules::name::Name;
 use rules::number::NumberTemplate;
 use rules::ticket::{Ticket, TicketState};
@@ -45,6 +45,7 @@ pub struct Snapshot<'a> {
     pub calls: Vec<Call<'a>>,
     pub missed: Vec<&'a str>,
     pub menu: &'a [MenuEntry],
+    pub zones: &'a [Zone],
 }
 
 #[derive(Debug, Serialize)]
@@ -68,6 +69,8 @@ pub struct WindowFace<'a> {
     pub state: &'static str,
     pub since: String,
     pub services: &'a BTreeSet<ServiceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<&'a ZoneId>,
     pub ticket: Option<AtWindow<'a>>,
 }
 
@@ -141,6 +144,7 @@ pub fn snapshot(hall: &Hall, clock: ClockFace) -> Snapshot<'_> {
         calls: latest_calls(hall),
         missed: missed(hall),
         menu: &config.options.menu,
+        zones: &config.options.zones,
     }
 }
 
@@ -244,6 +248,7 @@ fn window_face<'a>(hall: &'a Hall, window: &'a Window) -> WindowFace<'a> {
         state: window.state.name(),
         since: hall.config().time_zone.rfc3339(window.since),
         services: &window.plan.services,
+        zone: window.plan.zone.as_ref(),
         ticket: ticket.map(|ticket| AtWindow {
             number: &ticket.number,
             service: &ticket.service,

@@ -96,6 +96,9 @@ text_id!(
     /// A service (and so a queue), unique in its hall.
     ServiceId, "service");
 text_id!(
+    /// A part of a hall that people wait in, with its own screens and voice.
+    ZoneId, "zone");
+text_id!(
     /// An entry of the hall's service menu.
     MenuId, "menu");
 text_id!(

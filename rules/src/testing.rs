@@ -18,9 +18,9 @@ use chrono::{NaiveDate, NaiveTime};
 
 use crate::hall::invariants::violations;
 use crate::hall::{
-    Command, Event, Hall, HallConfig, IssueTicket, Options, Recorded, Refusal, Service,
+    Command, Event, Hall, HallConfig, IssueTicket, Options, Recorded, Refusal, Service, Zone,
 };
-use crate::ids::{HallId, ServiceId, Tag, TicketId, Token, WindowId};
+use crate::ids::{HallId, ServiceId, Tag, TicketId, Token, WindowId, ZoneId};
 use crate::name::Name;
 use crate::number::NumberTemplate;
 use crate::policy::CallPolicy;
@@ -93,6 +93,7 @@ pub fn window_plan(id: &str, services: &[&str]) -> WindowPlan {
         name: Name::same(id),
         services: services.iter().map(|id| service(id)).collect(),
         kind: WindowKind::Comprehensive,
+        zone: None,
     }
 }
 
@@ -114,6 +115,18 @@ impl HallBuilder {
     #[must_use]
     pub fn window(mut self, id: &str, services: &[&str]) -> Self {
         self.0.windows.insert(window(id), window_plan(id, services));
+        self
+    }
+
+    /// A zone and the windows that stand in it.
+    #[must_use]
+    pub fn zone_of(mut self, id: &str, windows: &[&str]) -> Self {
+        let id: ZoneId = id.parse().unwrap();
+        let name = Name::same(id.as_str());
+        for one in windows {
+            self.0.windows.get_mut(&window(one)).unwrap().zone = Some(id.clone());
+        }
+        self.0.options.zones.push(Zone { id, name });
         self
     }
 

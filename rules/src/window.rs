@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClerkId, ServiceId, TicketId, WindowId};
+use crate::ids::{ClerkId, ServiceId, TicketId, WindowId, ZoneId};
 use crate::name::Name;
 use crate::policy::{CallPolicy, Mix};
 use crate::time::Timestamp;
@@ -36,6 +36,9 @@ pub struct WindowPlan {
     pub services: BTreeSet<ServiceId>,
     #[serde(default)]
     pub kind: WindowKind,
+    /// Where in the hall it stands; only a hall with zones has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<ZoneId>,
 }
 
 /// Where a window stands.

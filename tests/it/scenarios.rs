@@ -7,6 +7,7 @@ mod console;
 mod kiosk;
 mod records;
 mod repeats;
+mod voice;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

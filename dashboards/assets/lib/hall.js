@@ -26,7 +26,7 @@ function replaceWhole(into, changes) {
 /** The snapshot of `hall.{h}` after one delta; the given snapshot is left as it was. */
 export function foldHall(data, delta) {
   const next = Object.assign({}, data);
-  for (const field of ["figures", "missed", "state", "day", "name", "clock", "menu", "demo", "calls"]) {
+  for (const field of ["figures", "missed", "state", "day", "name", "clock", "menu", "zones", "demo", "calls"]) {
     if (delta[field] !== undefined) next[field] = delta[field];
   }
   if (delta.services) next.services = mergeFields(data.services, delta.services);

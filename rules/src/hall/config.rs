@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::hall::Refusal;
-use crate::ids::{MenuId, ServiceId, WindowId};
+use crate::ids::{MenuId, ServiceId, WindowId, ZoneId};
 use crate::name::Name;
 use crate::number::NumberTemplate;
 use crate::policy::CallPolicy;
@@ -41,6 +41,17 @@ pub struct MenuEntry {
     pub parent: Option<MenuId>,
 }
 
+/// A part of the hall that people wait in: its windows are shown and announced there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    pub id: ZoneId,
+    pub name: Name,
+}
+
+/// What topics and addresses write in place of a zone's id for the hall as a whole.
+pub const NO_ZONE: &str = "-";
+
 /// Switches of a hall.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -50,6 +61,8 @@ pub struct Options {
     /// The hall is a demonstration: every screen says so.
     pub demo: bool,
     pub menu: Vec<MenuEntry>,
+    /// None: the hall is one.
+    pub zones: Vec<Zone>,
 }
 
 /// The whole set-up of a hall.
@@ -72,13 +85,13 @@ impl HallConfig {
         check_name("name", &self.name)?;
         check_count("services", self.services.len())?;
         check_count("windows", self.windows.len())?;
-        self.check_options(&self.options)?;
         for (id, service) in &self.services {
             self.check_service(id, service)?;
         }
         for (id, plan) in &self.windows {
             self.check_window(id, plan)?;
         }
+        self.check_options(&self.options)?;
         check_policy(&self.policy)
     }
 
@@ -125,20 +138,61 @@ impl HallConfig {
 
     pub(crate) fn check_window(&self, id: &WindowId, plan: &WindowPlan) -> Result<(), Refusal> {
         check_name(&format!("windows.{id}.name"), &plan.name)?;
-        match plan
+        if let Some(unknown) = plan
             .services
             .iter()
             .find(|s| !self.services.contains_key(*s))
         {
-            Some(unknown) => Err(Refusal::invalid(
+            return Err(Refusal::invalid(
                 format!("windows.{id}.services"),
                 format!("no service {unknown}"),
+            ));
+        }
+        match &plan.zone {
+            Some(zone) if !self.options.zones.iter().any(|one| one.id == *zone) => Err(
+                Refusal::invalid(format!("windows.{id}.zone"), format!("no zone {zone}")),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_options(&self, options: &Options) -> Result<(), Refusal> {
+        self.check_menu(options)?;
+        self.check_zones(options)
+    }
+
+    fn check_zones(&self, options: &Options) -> Result<(), Refusal> {
+        check_count("options.zones", options.zones.len())?;
+        let mut seen: BTreeSet<&ZoneId> = BTreeSet::new();
+        for zone in &options.zones {
+            check_name(&format!("options.zones.{}.name", zone.id), &zone.name)?;
+            if zone.id.as_str() == NO_ZONE {
+                return Err(Refusal::invalid(
+                    "options.zones",
+                    format!("'{NO_ZONE}' stands for the hall as a whole"),
+                ));
+            }
+            if !seen.insert(&zone.id) {
+                return Err(Refusal::invalid(
+                    "options.zones",
+                    format!("{} stands twice", zone.id),
+                ));
+            }
+        }
+        let lost = self.windows.iter().find_map(|(id, plan)| {
+            let zone = plan.zone.as_ref().filter(|zone| !seen.contains(zone))?;
+            Some((id, zone))
+        });
+        match lost {
+            Some((id, zone)) => Err(Refusal::invalid(
+                "options.zones",
+                format!("window {id} stands in {zone}"),
             )),
             None => Ok(()),
         }
     }
 
-    pub(crate) fn check_options(&self, options: &Options) -> Result<(), Refusal> {
+    fn check_menu(&self, options: &Options) -> Result<(), Refusal> {
         check_count("options.menu", options.menu.len())?;
         let mut seen: BTreeSet<&MenuId> = BTreeSet::new();
         for entry in &options.menu {

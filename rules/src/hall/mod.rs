@@ -24,7 +24,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, IssueTicket};
-pub use config::{HallConfig, MenuEntry, Options, Service};
+pub use config::{HallConfig, MenuEntry, Options, Service, Zone};
 pub use event::{Event, Recorded, TicketIssued};
 pub use refusal::Refusal;
 

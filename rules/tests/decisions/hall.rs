@@ -207,6 +207,51 @@ fn a_menu_entry_stands_after_its_parent_and_once() {
 }
 
 #[test]
+fn a_window_stands_in_a_zone_of_its_hall_and_a_zone_stands_once() {
+    let zone = |id: &str| rules::hall::Zone {
+        id: id.parse().expect("an id"),
+        name: rules::name::Name::same(id),
+    };
+    let options = |zones| Command::ChangeHall {
+        name: None,
+        options: Some(rules::hall::Options {
+            zones,
+            ..rules::hall::Options::default()
+        }),
+    };
+    let stand = |zone: &str| {
+        let mut plan = window_plan("1", &["social"]);
+        plan.zone = Some(zone.parse().expect("an id"));
+        Command::ConfigureWindow {
+            window: "1".parse().expect("an id"),
+            plan,
+        }
+    };
+    let mut story = Story::of(two_services().open());
+    let fault = |refusal: rules::Refusal| match refusal {
+        rules::Refusal::InvalidField { field, reason } => format!("{field}: {reason}"),
+        other => panic!("{other}"),
+    };
+    assert_eq!(
+        fault(story.is_refused(stand("A"))),
+        "windows.1.zone: no zone A"
+    );
+    story.does(options(vec![zone("A"), zone("B")]));
+    story.does(stand("A"));
+    for (zones, told) in [
+        (vec![zone("B")], "options.zones: window 1 stands in A"),
+        (vec![zone("A"), zone("A")], "options.zones: A stands twice"),
+        (
+            vec![zone("A"), zone("-")],
+            "options.zones: '-' stands for the hall as a whole",
+        ),
+    ] {
+        assert_eq!(fault(story.is_refused(options(zones))), told);
+    }
+    story.does(options(vec![zone("A")]));
+}
+
+#[test]
 fn instants_beyond_all_calendars_are_refused_and_break_nothing() {
     use rules::Timestamp;
     for at in [i64::MIN, i64::MIN + 1, -1, i64::MAX - 1, i64::MAX].map(Timestamp::from_millis) {

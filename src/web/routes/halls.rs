@@ -11,7 +11,7 @@ use dashboards::board::{self, ClockFace};
 use dashboards::city::HallFace;
 use rules::figures::Figures;
 use rules::hall::{Command, Event, HallConfig, HallState, Options, Service};
-use rules::ids::{HallId, MenuId, ServiceId, WindowId};
+use rules::ids::{HallId, MenuId, ServiceId, WindowId, ZoneId};
 use rules::name::Name;
 use rules::number::NumberTemplate;
 use rules::policy::CallPolicy;
@@ -114,6 +114,9 @@ pub struct WindowBody {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     kind: WindowKind,
+    /// One of the hall's zones.
+    #[schema(value_type = Option<String>)]
+    zone: Option<ZoneId>,
 }
 
 impl WindowBody {
@@ -123,6 +126,7 @@ impl WindowBody {
             name: self.name.unwrap_or_else(name),
             services: self.services.into_iter().collect(),
             kind: self.kind,
+            zone: self.zone,
         }
     }
 }
