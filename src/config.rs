@@ -17,6 +17,7 @@ pub struct Settings {
     pub data: Data,
     pub database: Database,
     pub session: Session,
+    pub devices: Devices,
     pub demo: Demo,
     pub log: Log,
 }
@@ -58,6 +59,12 @@ pub struct Session {
     pub hours: u32,
     pub attempts: u32,
     pub lock_secs: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Devices {
+    pub silent_secs: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -108,6 +115,10 @@ impl Settings {
         ensure!(
             self.session.attempts > 0,
             "session.attempts must be at least 1"
+        );
+        ensure!(
+            self.devices.silent_secs > 0,
+            "devices.silent_secs must be at least 1"
         );
         ensure!(
             (0.1..=600.0).contains(&self.demo.speed),

@@ -22,6 +22,7 @@ use rules::window::{WindowKind, WindowPlan};
 use simulations::office::{OfficeDay, recorded_day};
 use simulations::staffing::Staffing;
 
+use crate::devices::Place;
 use crate::store::records::AccountRow;
 use crate::web::App;
 use crate::web::access::Role;
@@ -198,28 +199,22 @@ async fn sign_ins(app: &App, hall: &HallId) -> anyhow::Result<SignIns> {
 /// A new token for each start, beside those of the latest starts: a screen that stayed open comes
 /// back to life.
 async fn device(app: &App, hall: &HallId, name: &str, kind: Role) -> anyhow::Result<String> {
-    let mut earlier: Vec<String> = app
-        .auth
-        .devices()
-        .iter()
-        .filter(|device| device.id.starts_with(name))
-        .map(|device| device.id.clone())
-        .collect();
-    earlier.sort();
-    for id in earlier.iter().rev().skip(STARTS_REMEMBERED) {
-        app.auth.remove_device(id).await?;
+    let rows = app.devices.rows();
+    let earlier = rows.iter().filter(|device| device.id.starts_with(name));
+    for device in earlier.rev().skip(STARTS_REMEMBERED) {
+        app.devices.remove(&device.id).await?;
     }
-    let added = app
-        .auth
-        .add_device(
-            format!("{name}-{}", app.now().millis()),
-            name.to_owned(),
-            kind,
-            hall.to_string(),
-            app.now(),
-        )
-        .await;
-    added.map_err(|problem| anyhow::anyhow!("{problem}"))
+    let now = app.now();
+    let id = format!("{name}-{}", now.millis());
+    let place = Place {
+        name: name.to_owned(),
+        zone: None,
+        window: None,
+    };
+    Ok(app
+        .devices
+        .add(id, kind, hall.to_string(), place, now)
+        .await?)
 }
 
 impl SignIns {

@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod devices;
 pub mod first_start;
 pub mod replay;
 pub mod store;
@@ -21,18 +22,23 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App as HttpApp, HttpServer};
-use actors::clock::ReplayClock;
+use actors::clock::{ReplayClock, SystemClock};
+use actors::ports::Clock as _;
 use actors::supervisor::{KeepAll, StartAll};
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::config::Settings;
+use crate::devices::Devices;
 use crate::web::App;
 use crate::web::auth::Auth;
 
 /// Old keys and sessions are removed so often.
 const PRUNE: Duration = Duration::from_secs(3600);
+
+/// Devices that fell silent are looked for so often.
+const WATCH_DEVICES: Duration = Duration::from_secs(2);
 
 /// The whole server, built and listening, not yet answering.
 pub struct Application {
@@ -59,12 +65,20 @@ impl Application {
             .with_context(|| format!("could not listen on {}", settings.server.addr))?;
         let address = listener.local_addr()?;
         let stores = store::open(&settings.database.url, dir).await?;
-        let auth = Auth::load(stores.records.clone(), settings.session.clone()).await?;
-        let first_password = first_start::make_admin(&auth, dir).await?;
         let threads = std::thread::available_parallelism()
             .map_or(1, usize::from)
             .min(4);
         let system = actors::System::start(stores.journal, threads);
+        let devices = Devices::load(
+            stores.records.clone(),
+            system.hub.clone(),
+            settings.devices.silent_secs,
+            SystemClock.now(),
+        );
+        let devices = Arc::new(devices.await.context("could not load the devices")?);
+        let session = settings.session.clone();
+        let auth = Auth::load(stores.records.clone(), devices.clone(), session).await?;
+        let first_password = first_start::make_admin(&auth, dir).await?;
         let demo_clock = match with_demo {
             true => Some(demo::set_clock(&system, settings.demo.speed).await?),
             false => None,
@@ -83,6 +97,7 @@ impl Application {
             system,
             records: stores.records,
             auth,
+            devices,
             settings,
             started,
         });
@@ -125,6 +140,7 @@ impl Application {
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
         let app = self.app.clone();
         actix_web::rt::spawn(prune_for_ever(app.clone()));
+        actix_web::rt::spawn(watch_devices_for_ever(app.clone()));
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let server = self.server.handle();
@@ -183,5 +199,14 @@ async fn prune_for_ever(app: Data<App>) {
             warn!(%cause, "old keys and sessions not removed");
         }
         tokio::time::sleep(PRUNE).await;
+    }
+}
+
+async fn watch_devices_for_ever(app: Data<App>) {
+    loop {
+        tokio::time::sleep(WATCH_DEVICES).await;
+        for happened in app.devices.fallen_silent(app.now()) {
+            app.note_device(&happened).await;
+        }
     }
 }

@@ -28,7 +28,7 @@ pub mod hub;
 pub mod journal;
 pub mod memory;
 pub mod ports;
-mod publisher;
+pub mod publisher;
 pub mod queue;
 pub mod supervisor;
 pub mod system;

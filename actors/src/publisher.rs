@@ -1,4 +1,4 @@
-//! How an actor publishes a topic whose every frame is the whole view.
+//! How an owner publishes a topic whose every frame is the whole view.
 
 use actix::prelude::*;
 use dashboards::frame::{Kind, encode};
@@ -11,7 +11,7 @@ use crate::ports::Clock;
 ///
 /// The numbers begin at the machine's milliseconds when the topic is opened, so that a number from
 /// an earlier life of the process never stands for another frame of this one.
-pub(crate) struct Publisher {
+pub struct Publisher {
     hub: Addr<ScreenHub>,
     topic: String,
     seq: u64,
@@ -19,7 +19,8 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn open(hub: &Addr<ScreenHub>, topic: String, shape: Shape) -> Self {
+    /// Makes the topic known to the hub.
+    pub fn open(hub: &Addr<ScreenHub>, topic: String, shape: Shape) -> Self {
         hub.do_send(OpenTopic {
             name: topic.clone(),
             shape,
@@ -35,7 +36,7 @@ impl Publisher {
     }
 
     /// Publishes the view unless it is the one published last.
-    pub(crate) fn publish<T: Serialize>(&mut self, at: &str, view: &T) {
+    pub fn publish<T: Serialize>(&mut self, at: &str, view: &T) {
         let text = serde_json::to_string(view).unwrap_or_default();
         if self.last.as_ref() == Some(&text) {
             return;

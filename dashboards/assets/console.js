@@ -5,6 +5,7 @@ import { HallClock, span, byId, clockOf, minutes, demoText } from "./lib/hall.js
 import { get, post, put, hallPath, newKey, toSignIn } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
 import { $, h, fill, text, memory, openDialog, calmly, swap } from "./lib/dom.js";
+import { reportDevice } from "./lib/device.js";
 import { session, signOut, langButton, liveLine, newsAt, field, whoText, covers, confirmDialog } from "./lib/desk.js";
 
 const HEARTBEAT_MS = 10000;
@@ -426,6 +427,7 @@ async function work() {
     onError: (of, code, detail) => { if (of === topic) { data = data || {}; mine = null; said = { kind: "bad", words: detail || code }; paint(); } },
   });
   clock = new HallClock(live.serverNow);
+  reportDevice(live, { mayReload: () => !busy });
   document.addEventListener("keydown", onKey);
   setInterval(tick, 1000);
   setInterval(beat, HEARTBEAT_MS);

@@ -17,6 +17,10 @@ pub enum Role {
     Visitor,
     Kiosk,
     Screen,
+    /// An LED strip over a window.
+    Strip,
+    /// A hardware pager or a hot-key tool at one window.
+    Pager,
     Clerk,
     Manager,
     Supervisor,
@@ -24,10 +28,12 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Visitor,
         Self::Kiosk,
         Self::Screen,
+        Self::Strip,
+        Self::Pager,
         Self::Clerk,
         Self::Manager,
         Self::Supervisor,
@@ -39,6 +45,8 @@ impl Role {
             Self::Visitor => "visitor",
             Self::Kiosk => "kiosk",
             Self::Screen => "screen",
+            Self::Strip => "strip",
+            Self::Pager => "pager",
             Self::Clerk => "clerk",
             Self::Manager => "manager",
             Self::Supervisor => "supervisor",
@@ -71,6 +79,8 @@ pub enum Action {
     /// Take a number for somebody.
     IssueTicket,
     /// Call and serve at windows.
+    CallAtWindow,
+    /// See at a window who is there, who is next, and the own day.
     WorkWindow,
     /// See tickets with who holds them, masked.
     ReadTickets,
@@ -78,6 +88,8 @@ pub enum Action {
     /// Open and close, set up services, windows and policy.
     ManageHall,
     ManageDevices,
+    /// Say of oneself, as a device, how one is.
+    ReportDevice,
     ManageTags,
     /// Feed cases.
     FeedCases,
@@ -87,14 +99,16 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::SeeHall,
         Self::IssueTicket,
+        Self::CallAtWindow,
         Self::WorkWindow,
         Self::ReadTickets,
         Self::ExportTickets,
         Self::ManageHall,
         Self::ManageDevices,
+        Self::ReportDevice,
         Self::ManageTags,
         Self::FeedCases,
         Self::RegisterHall,
@@ -104,14 +118,16 @@ impl Action {
 
     /// The roles that may.
     pub const fn roles(self) -> &'static [Role] {
-        use Role::{Admin, Clerk, Kiosk, Manager, Screen, Supervisor};
+        use Role::{Admin, Clerk, Kiosk, Manager, Pager, Screen, Strip, Supervisor};
         match self {
-            Self::SeeHall => &[Kiosk, Screen, Clerk, Manager, Supervisor, Admin],
+            Self::SeeHall => &[Kiosk, Screen, Strip, Clerk, Manager, Supervisor, Admin],
             Self::IssueTicket => &[Kiosk, Clerk, Manager, Admin],
+            Self::CallAtWindow => &[Pager, Clerk, Manager, Admin],
             Self::WorkWindow => &[Clerk, Manager, Admin],
             Self::ReadTickets => &[Clerk, Manager, Supervisor, Admin],
             Self::ExportTickets => &[Manager, Supervisor, Admin],
             Self::ManageHall | Self::ManageDevices => &[Manager, Admin],
+            Self::ReportDevice => &[Kiosk, Screen, Strip, Pager],
             Self::ManageTags => &[Manager, Admin],
             Self::FeedCases => &[Manager, Admin],
             Self::RegisterHall | Self::ManageAccounts | Self::ReadAudit => &[Admin],
@@ -122,11 +138,13 @@ impl Action {
         match self {
             Self::SeeHall => "see_hall",
             Self::IssueTicket => "issue_ticket",
+            Self::CallAtWindow => "call_at_window",
             Self::WorkWindow => "work_window",
             Self::ReadTickets => "read_tickets",
             Self::ExportTickets => "export_tickets",
             Self::ManageHall => "manage_hall",
             Self::ManageDevices => "manage_devices",
+            Self::ReportDevice => "report_device",
             Self::ManageTags => "manage_tags",
             Self::FeedCases => "feed_cases",
             Self::RegisterHall => "register_hall",
@@ -177,6 +195,11 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// The device's id, if it is one.
+    pub fn device(&self) -> Option<&str> {
+        self.name.strip_prefix("device:")
+    }
+
     pub fn visitor() -> Self {
         Self {
             name: "visitor".to_owned(),

@@ -1,9 +1,9 @@
 //! Signing in and being recognised: passwords (argon2id), sessions, device tokens.
 //!
-//! Tokens are 256 random bits, kept only as SHA-256. Accounts, sessions and devices are held in
+//! Tokens are 256 random bits, kept only as SHA-256. Accounts and sessions are held in
 //! memory beside the database, which is written first; so recognising a request costs one hash.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -22,9 +22,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::config;
+use crate::devices::Devices;
 use crate::store::Records;
-use crate::store::records::{AccountRow, DeviceRow, SessionRow, StoreError};
-use crate::web::access::{Principal, Role, Scope};
+use crate::store::records::{AccountRow, SessionRow, StoreError};
+use crate::web::access::{Principal, Scope};
 use crate::web::error::Problem;
 
 pub const SESSION_COOKIE: &str = "hallkeeper_session";
@@ -43,7 +44,7 @@ pub struct Auth {
     accounts: Known<AccountRow>,
     /// By hash of the token.
     sessions: Known<SessionRow>,
-    devices: Known<DeviceRow>,
+    devices: Arc<Devices>,
     failures: RwLock<BTreeMap<String, (u32, Instant)>>,
     settings: config::Session,
     /// Hashing a password takes tens of milliseconds of a core; no more at once than cores.
@@ -67,20 +68,23 @@ impl Auth {
     ///
     /// # Errors
     /// The database or the machine's random numbers are not available.
-    pub async fn load(records: Records, settings: config::Session) -> anyhow::Result<Self> {
+    pub async fn load(
+        records: Records,
+        devices: Arc<Devices>,
+        settings: config::Session,
+    ) -> anyhow::Result<Self> {
         let fresh = random_hex(32)?;
         let secret = records
             .set_setting_if_absent("person_secret", &fresh)
             .await?;
         let accounts = records.accounts().await?;
         let sessions = records.sessions().await?;
-        let devices = records.devices().await?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             decoy: hash_password(&random_hex(16)?)?,
             accounts: RwLock::new(by(accounts, |row| row.username.clone())),
             sessions: RwLock::new(by(sessions, |row| row.token_hash.clone())),
-            devices: RwLock::new(by(devices, |row| row.token_hash.clone())),
+            devices,
             failures: RwLock::default(),
             settings,
             hashing: Semaphore::new(cores),
@@ -99,10 +103,6 @@ impl Auth {
 
     pub fn accounts(&self) -> Vec<Arc<AccountRow>> {
         read(&self.accounts).values().cloned().collect()
-    }
-
-    pub fn devices(&self) -> Vec<Arc<DeviceRow>> {
-        read(&self.devices).values().cloned().collect()
     }
 
     /// Checks a password and opens a session; the token is told once.
@@ -323,42 +323,6 @@ impl Auth {
         Ok(())
     }
 
-    /// Registers a device; its token is told once.
-    ///
-    /// # Errors
-    /// `taken` when the id exists.
-    pub async fn add_device(
-        &self,
-        id: String,
-        name: String,
-        kind: Role,
-        hall: String,
-        now: Timestamp,
-    ) -> Result<String, Problem> {
-        let token = random_hex(32).map_err(|_| Problem::unavailable())?;
-        let device = DeviceRow {
-            id,
-            name,
-            kind: kind.name().to_owned(),
-            hall,
-            token_hash: hash_token(&token),
-            created_at: now,
-        };
-        self.records.insert_device(&device).await?;
-        write(&self.devices).insert(device.token_hash.clone(), Arc::new(device));
-        Ok(token)
-    }
-
-    /// Revokes a device; `false` if there is none.
-    ///
-    /// # Errors
-    /// The database is not available.
-    pub async fn remove_device(&self, id: &str) -> Result<bool, StoreError> {
-        let removed = self.records.delete_device(id).await?;
-        write(&self.devices).retain(|_, device| device.id != id);
-        Ok(removed)
-    }
-
     /// Who a token belongs to.
     pub fn recognise(&self, token: &str, now: Timestamp) -> Option<Principal> {
         let hash = hash_token(token);
@@ -369,9 +333,7 @@ impl Auth {
                 .filter(|account| !account.disabled)
                 .map(|account| principal_of(&account));
         }
-        read(&self.devices)
-            .get(&hash)
-            .and_then(|device| device_principal(device))
+        self.devices.recognise(&hash)
     }
 
     /// Hash by which the holder of a document is found again. Keyed, so that the short space of
@@ -413,16 +375,6 @@ pub fn principal_of(account: &AccountRow) -> Principal {
         call_chosen: account.call_chosen,
         windows: account.windows.iter().cloned().collect(),
     }
-}
-
-fn device_principal(device: &DeviceRow) -> Option<Principal> {
-    Some(Principal {
-        name: format!("device:{}", device.id),
-        roles: BTreeSet::from([device.kind.parse().ok()?]),
-        scope: Scope::of([device.hall.clone()]),
-        call_chosen: false,
-        windows: BTreeSet::new(),
-    })
 }
 
 /// What a request showed to prove who it is from.

@@ -73,14 +73,19 @@ impl Caller {
         if key.is_empty() || key.chars().count() > KEY_MAX_CHARS {
             return Err(Problem::invalid("Idempotency-Key", "1 to 200 characters"));
         }
+        Ok(Some(self.keyed(key, body)))
+    }
+
+    /// A key of this sender, bound to path and body.
+    pub fn keyed(&self, key: &str, body: &Body) -> IdempotencyKey {
         let mut fingerprint = Sha256::new();
         fingerprint.update(self.path.as_bytes());
         fingerprint.update([0]);
         fingerprint.update(&body.0);
-        Ok(Some(IdempotencyKey {
+        IdempotencyKey {
             key: format!("{}:{key}", self.keeper()),
             fingerprint: hex(&fingerprint.finalize()),
-        }))
+        }
     }
 
     /// Whose keys these are. Visitors have no name; two of them at one address share theirs, which

@@ -10,6 +10,7 @@ pub mod openapi;
 pub mod routes;
 pub mod screen_socket;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::error::QueryPayloadError;
@@ -21,8 +22,9 @@ use rules::ids::HallId;
 use rules::time::Timestamp;
 
 use crate::config::Settings;
+use crate::devices::Devices;
 use crate::store::Records;
-use crate::store::records::AuditEntry;
+use crate::store::records::{AuditEntry, StoreError};
 use crate::web::access::Principal;
 use crate::web::auth::Auth;
 use crate::web::caller::Caller;
@@ -33,6 +35,7 @@ pub struct App {
     pub system: actors::System,
     pub records: Records,
     pub auth: Auth,
+    pub devices: Arc<Devices>,
     pub settings: Settings,
     pub started: Instant,
 }
@@ -82,6 +85,25 @@ impl App {
         });
     }
 
+    /// Notes an event of a device, in the device's own name.
+    async fn audit_device(
+        &self,
+        device: &str,
+        what: &str,
+        detail: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let entry = AuditEntry {
+            at: self.now(),
+            actor: format!("device:{device}"),
+            role: "device".to_owned(),
+            action: what.to_owned(),
+            object: device.to_owned(),
+            detail: detail.to_string(),
+            ip: String::new(),
+        };
+        self.records.insert_audit(&entry).await
+    }
+
     fn audit_entry(
         &self,
         who: &Principal,
@@ -121,6 +143,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::tickets::configure)
                         .configure(routes::halls::configure)
                         .configure(routes::accounts::configure)
+                        .configure(routes::devices::configure)
                         .configure(routes::people::configure)
                         .configure(routes::audit::configure),
                 )

@@ -5,7 +5,9 @@ use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
 use crate::web::error::ProblemBody;
-use crate::web::routes::{accounts, audit, halls, people, session, ticket_lists, tickets, windows};
+use crate::web::routes::{
+    accounts, audit, devices, halls, people, session, ticket_lists, tickets, windows,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -54,9 +56,13 @@ use crate::web::routes::{accounts, audit, halls, people, session, ticket_lists, 
         accounts::add_user,
         accounts::change_user,
         accounts::remove_user,
-        accounts::list_devices,
-        accounts::add_device,
-        accounts::remove_device,
+        devices::list,
+        devices::add,
+        devices::remove,
+        devices::list_of_hall,
+        devices::change,
+        devices::order,
+        devices::report,
         people::show_tags,
         people::add_tag,
         people::remove_tag,

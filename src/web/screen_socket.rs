@@ -206,8 +206,16 @@ struct ScreenSocket {
 
 impl ScreenSocket {
     fn new(app: Arc<App>, who: Who, address: String, lang: Lang, payload: Payload) -> Self {
-        let hello =
+        let device = match &who {
+            Who::Known { token } => app.auth.recognise(token, app.now()),
+            Who::Holder(_) => None,
+        };
+        let mut hello =
             json!({"kind": "hello", "build": assets::build(), "at": app.now().rfc3339_utc()});
+        if let Some(id) = device.as_ref().and_then(Principal::device) {
+            // By this a page learns which device it runs on.
+            hello["device"] = json!(id);
+        }
         Self {
             hub: app.system.hub.clone(),
             who,
@@ -407,9 +415,17 @@ impl ScreenSocket {
                 let hall: HallId = hall.parse().map_err(|_| "unknown_topic")?;
                 principal.may_in(Action::SeeHall, &hall)
             }
+            "device" => principal.device() == Some(rest) || self.manages(&principal, rest),
             _ => return Err("unknown_topic"),
         };
         if allowed { Ok(None) } else { Err("forbidden") }
+    }
+
+    /// Whether a device stands in a hall whose devices this principal manages.
+    fn manages(&self, principal: &Principal, device: &str) -> bool {
+        let row = self.app.devices.row(device);
+        let hall = row.and_then(|row| row.hall.parse::<HallId>().ok());
+        hall.is_some_and(|hall| principal.may_in(Action::ManageDevices, &hall))
     }
 
     fn poll_subscribing(&mut self, task: &mut Context<'_>) {

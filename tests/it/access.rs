@@ -41,8 +41,8 @@ impl Right {
 
 fn attempts() -> Vec<Attempt> {
     use Action::{
-        ExportTickets, FeedCases, IssueTicket, ManageDevices, ManageHall, ManageTags, ReadAudit,
-        ReadTickets, RegisterHall, SeeHall, WorkWindow,
+        CallAtWindow, ExportTickets, FeedCases, IssueTicket, ManageDevices, ManageHall, ManageTags,
+        ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeHall, WorkWindow,
     };
     use Right::{AddClerk, Anywhere, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
@@ -90,8 +90,10 @@ fn attempts() -> Vec<Attempt> {
     );
     for verb in WINDOW_VERBS {
         let path = format!("/halls/H1/windows/1/{verb}");
-        add(InHall(WorkWindow), post, &path, Some(&none));
+        add(InHall(CallAtWindow), post, &path, Some(&none));
     }
+    let heartbeat = "/halls/H1/windows/1/heartbeat";
+    add(InHall(WorkWindow), post, heartbeat, Some(&none));
     for look in ["holder", "next", "my-day", "held"] {
         add(
             InHall(WorkWindow),
@@ -143,6 +145,20 @@ fn attempts() -> Vec<Attempt> {
     add(Anywhere(ManageDevices), get, "/devices", None);
     add(InHall(ManageDevices), post, "/devices", Some(&device));
     add(Anywhere(ManageDevices), delete, "/devices/none", None);
+    add(InHall(ManageDevices), get, "/halls/H1/devices", None);
+    let unknown = "/halls/H1/devices/none";
+    add(InHall(ManageDevices), put, unknown, Some(&none));
+    for verb in ["identify", "reload", "mute", "unmute", "token"] {
+        let path = format!("{unknown}/{verb}");
+        add(InHall(ManageDevices), post, &path, Some(&none));
+    }
+    let report = json!({"build": "b", "faults": []});
+    add(
+        Anywhere(ReportDevice),
+        post,
+        "/device/report",
+        Some(&report),
+    );
     add(
         Anywhere(ManageTags),
         get,
@@ -156,7 +172,7 @@ fn attempts() -> Vec<Attempt> {
     attempts
 }
 
-const WINDOW_VERBS: [&str; 13] = [
+const WINDOW_VERBS: [&str; 12] = [
     "open",
     "pause",
     "resume",
@@ -169,7 +185,6 @@ const WINDOW_VERBS: [&str; 13] = [
     "resume-ticket",
     "transfer",
     "close",
-    "heartbeat",
 ];
 
 /// Open to everybody, or to whoever has the slip or is signed in.
@@ -189,7 +204,9 @@ async fn principal(server: &Server, role: Role, hall: &str) -> Client {
     let name = format!("{}-{hall}", role.name());
     match role {
         Role::Visitor => server.visitor(),
-        Role::Kiosk | Role::Screen => server.device(&name, role.name(), hall).await,
+        Role::Kiosk | Role::Screen | Role::Strip | Role::Pager => {
+            server.device(&name, role.name(), hall).await
+        }
         Role::Clerk | Role::Manager | Role::Supervisor | Role::Admin => {
             server.person(&name, role.name(), &[hall]).await
         }
@@ -235,7 +252,9 @@ async fn each_role_may_do_what_the_table_says_and_every_refusal_is_in_the_audit(
             let name = format!("{}-{hall}", role.name());
             match role {
                 Role::Visitor => None,
-                Role::Kiosk | Role::Screen => refusals.insert(format!("device:{name}"), refused),
+                Role::Kiosk | Role::Screen | Role::Strip | Role::Pager => {
+                    refusals.insert(format!("device:{name}"), refused)
+                }
                 _ => refusals.insert(name, refused),
             };
         }

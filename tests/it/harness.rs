@@ -195,9 +195,10 @@ impl Server {
         self.sign_in(username, PASSWORD).await
     }
 
-    /// Registers a kiosk or screen of a hall.
+    /// Registers a device of a hall; a pager for window 1.
     pub async fn device(&self, id: &str, kind: &str, hall: &str) -> Client {
-        let device = json!({"id": id, "kind": kind, "hall": hall});
+        let window = (kind == "pager").then_some("1");
+        let device = json!({"id": id, "kind": kind, "hall": hall, "window": window});
         let added = self.admin().post("/devices", device).await.expect(201);
         Client::new(&self.base, added["token"].as_str().map(str::to_owned))
     }
@@ -417,7 +418,7 @@ impl Client {
     ) -> Option<Answer> {
         let outside = [
             "/api", "/ws", "/healthz", "/readyz", "/metrics", "/board", "/t/", "/kiosk",
-            "/console", "/manage", "/led", "/assets",
+            "/console", "/manage", "/floor", "/led", "/assets",
         ];
         let url = if path == "/" || outside.iter().any(|root| path.starts_with(root)) {
             format!("{}{path}", self.base)

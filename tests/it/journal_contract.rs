@@ -660,13 +660,41 @@ async fn devices_are_kept(bench: Bench) {
         name: "取号机".into(),
         kind: "kiosk".into(),
         hall: "H1".into(),
+        zone: Some("east".into()),
+        window: None,
         token_hash: token.into(),
         created_at: start(),
+        muted: false,
+        seen_at: None,
+        report: None,
     };
     assert_eq!(records.insert_device(&device("k1", "t1")).await, Ok(()));
     let taken = Err(StoreError::Taken { what: "device" });
     assert_eq!(records.insert_device(&device("k1", "t2")).await, taken);
     assert_eq!(records.devices().await, Ok(vec![device("k1", "t1")]));
+    let changed = DeviceRow {
+        name: "一号取号机".into(),
+        zone: None,
+        window: Some("3".into()),
+        muted: true,
+        ..device("k1", "t3")
+    };
+    assert_eq!(records.update_device(&changed).await, Ok(true));
+    assert_eq!(records.devices().await, Ok(vec![changed.clone()]));
+    let seen = start().plus_secs(5);
+    let kept = records.keep_device_report("k1", "{}", seen).await;
+    assert_eq!(kept, Ok(true));
+    let told = DeviceRow {
+        seen_at: Some(seen),
+        report: Some("{}".into()),
+        ..changed
+    };
+    assert_eq!(records.devices().await, Ok(vec![told]));
+    assert_eq!(
+        records.keep_device_report("k2", "{}", seen).await,
+        Ok(false)
+    );
+    assert_eq!(records.update_device(&device("k2", "t4")).await, Ok(false));
     assert_eq!(records.delete_device("k1").await, Ok(true));
     assert_eq!(records.delete_device("k1").await, Ok(false));
 }

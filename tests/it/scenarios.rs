@@ -4,6 +4,7 @@ mod boards;
 mod calling;
 mod city;
 mod console;
+mod devices;
 mod kiosk;
 mod records;
 mod repeats;

@@ -12,8 +12,8 @@ const ASK_AGAIN_MS = 5000;
 
 const now = () => performance.now();
 
-/** Queue, window and ticket frames carry the whole object, so a missed one does no harm. */
-const isWhole = (topic) => /^(queue|window|ticket)\./.test(topic);
+/** Frames of these carry the whole object, so a missed one does no harm. */
+const isWhole = (topic) => /^(queue|window|ticket|device)\./.test(topic);
 
 /**
  * options: topics, token (a ticket's, else the cookie is used),
@@ -23,7 +23,8 @@ const isWhole = (topic) => /^(queue|window|ticket)\./.test(topic);
  */
 export function connectLive(options) {
   const call = (name, ...args) => options[name] && options[name](...args);
-  const topics = new Map(); // topic -> {data, seq, asked: when a snapshot was asked for, or 0}
+  const topics = new Map(); // topic -> {data, seq, asked: when a snapshot was asked for, or 0, take: who hears it, if not the page}
+  const greeted = [];
   let socket = null;
   let tries = 0;
   let timer = 0;
@@ -71,15 +72,20 @@ export function connectLive(options) {
       const at = Date.parse(frame.at || "");
       if (Number.isFinite(at)) server = { at, mark: now() };
       if (frame.build) checkBuild(frame.build);
-      if (frame.kind === "hello") tries = 0;
+      if (frame.kind === "hello") {
+        tries = 0;
+        live.device = frame.device || null;
+        for (const hear of greeted) hear(live.device);
+      }
     } else if (topics.has(frame.topic)) {
       const entry = topics.get(frame.topic);
       if (frame.kind === "error") {
         entry.failed = now();
-        call("onError", frame.topic, frame.code, frame.detail);
+        if (!entry.take) call("onError", frame.topic, frame.code, frame.detail);
       } else if (frame.kind === "snapshot") {
         Object.assign(entry, { data: frame.data, seq: frame.seq, asked: 0, failed: 0 });
-        call("onSnapshot", frame.topic, entry.data, frame);
+        if (entry.take) entry.take(entry.data, frame);
+        else call("onSnapshot", frame.topic, entry.data, frame);
       } else if (frame.kind === "delta") {
         delta(entry, frame);
       }
@@ -94,7 +100,7 @@ export function connectLive(options) {
     if (!whole && frame.seq <= entry.seq) return undefined;
     if (!whole && frame.seq !== entry.seq + 1) return ask(frame.topic);
     Object.assign(entry, { data: fold(frame.topic, entry.data, frame), seq: frame.seq });
-    return call("onDelta", frame.topic, entry.data, frame);
+    return entry.take ? entry.take(entry.data, frame) : call("onDelta", frame.topic, entry.data, frame);
   }
 
   function checkBuild(seen) {
@@ -186,6 +192,8 @@ export function connectLive(options) {
 
   const live = {
     serverNow,
+    /** The device this page runs on, as the server's greeting says; null for a person's page. */
+    device: null,
     get state() { return state; },
     /** Milliseconds since the last frame of any kind. */
     get silentMs() { return now() - lastFrame; },
@@ -194,6 +202,17 @@ export function connectLive(options) {
       const fresh = list.filter((topic) => !topics.has(topic));
       for (const topic of fresh) topics.set(topic, { data: undefined, seq: 0, asked: 0, failed: 0 });
       subscribe(fresh);
+    },
+    /** Follows a topic for one part of the page: its frames go to take(data, frame) alone. */
+    follow(topic, take) {
+      if (topics.has(topic)) return;
+      topics.set(topic, { data: undefined, seq: 0, asked: 0, failed: 0, take });
+      subscribe([topic]);
+    },
+    /** hear(device) is called at each greeting: at the start and after each lost connection. */
+    onHello(hear) {
+      greeted.push(hear);
+      if (live.device) hear(live.device);
     },
     remove(list) {
       const gone = list.filter((topic) => topics.delete(topic));

@@ -38,7 +38,7 @@ const TABLE = {
   "password.differs": ["两次输入的新密码不一致。", "The two new passwords differ."],
   "password.must": ["当前使用的是初始密码，请先修改。", "You are still using an initial password. Please change it first."],
 
-  "role.visitor": ["办事群众", "Visitor"], "role.kiosk": ["取号机", "Kiosk"], "role.screen": ["显示屏", "Screen"], "role.clerk": ["窗口人员", "Clerk"],
+  "role.visitor": ["办事群众", "Visitor"], "role.kiosk": ["取号机", "Kiosk"], "role.screen": ["显示屏", "Screen"], "role.strip": ["窗口条屏", "LED strip"], "role.pager": ["呼叫器", "Pager"], "role.clerk": ["窗口人员", "Clerk"],
   "role.manager": ["大厅管理员", "Hall manager"], "role.supervisor": ["督导员", "Supervisor"], "role.admin": ["系统管理员", "Administrator"],
 
   "halls.none": ["还没有大厅。", "There is no hall yet."], "halls.create": ["新建大厅", "New hall"],
@@ -141,6 +141,8 @@ const TABLE = {
   "tag.elderly": ["老年人", "elderly"], "tag.disabled": ["残疾人", "disabled"], "tag.pregnant": ["孕妇", "pregnant"], "tag.military": ["军人", "military"], "tag.veteran": ["退役军人", "veteran"], "tag.infant": ["带婴幼儿", "with infant"],
   "case.open": ["在办", "open"], "case.accepted": ["已受理", "accepted"], "case.pending": ["待补正", "pending"], "case.done": ["已办结", "done"], "case.completed": ["已办结", "completed"],
   "day.served": ["今日办件", "Served today"], "day.mean": ["平均用时", "Mean time"], "day.no-show": ["过号", "No-shows"], "day.transferred": ["转移", "Transferred"], "day.idle": ["空闲", "Idle"],
+
+  "device.zone": ["{zone} 区", "Zone {zone}"],
 
   "manage.title": ["大厅管理", "Manage"], "manage.home": ["首页", "Home"], "manage.not-yours": ["此页面仅供大厅管理员使用。", "This page is for hall managers."],
   "tab.today": ["今日运行", "Today"], "tab.setup": ["业务与窗口", "Services and windows"], "tab.policy": ["叫号策略", "Policy"], "tab.tickets": ["号票", "Tickets"], "tab.accounts": ["账号", "Accounts"], "tab.devices": ["设备", "Devices"],

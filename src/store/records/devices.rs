@@ -1,4 +1,4 @@
-//! Kiosks and screens that sign in by a token of their own.
+//! Devices that sign in by a token of their own: kiosks, screens, strips and pagers.
 
 use rules::time::Timestamp;
 
@@ -10,11 +10,19 @@ use super::{Records, StoreError};
 pub struct DeviceRow {
     pub id: String,
     pub name: String,
-    /// `kiosk` or `screen`.
+    /// `kiosk`, `screen`, `strip` or `pager`.
     pub kind: String,
     pub hall: String,
+    /// The zone it stands in.
+    pub zone: Option<String>,
+    /// The window it belongs to.
+    pub window: Option<String>,
     pub token_hash: String,
     pub created_at: Timestamp,
+    pub muted: bool,
+    pub seen_at: Option<Timestamp>,
+    /// Its last report, as JSON.
+    pub report: Option<String>,
 }
 
 impl Records {
@@ -38,8 +46,45 @@ impl Records {
             .bind(&device.kind)
             .bind(&device.hall)
             .bind(&device.token_hash)
-            .bind(device.created_at.millis());
+            .bind(device.created_at.millis())
+            .bind(&device.zone)
+            .bind(&device.window)
+            .bind(i64::from(device.muted))
+            .bind(device.seen_at.map(Timestamp::millis))
+            .bind(&device.report);
         self.db.insert(statement, "device").await
+    }
+
+    /// Changes name, token, place and mute of a device; `false` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn update_device(&self, device: &DeviceRow) -> Result<bool, StoreError> {
+        let statement = sqlx::query(include_str!("../queries/update_device.sql"))
+            .bind(&device.id)
+            .bind(&device.name)
+            .bind(&device.token_hash)
+            .bind(&device.zone)
+            .bind(&device.window)
+            .bind(i64::from(device.muted));
+        Ok(self.db.write(statement).await? > 0)
+    }
+
+    /// Keeps a device's report; `false` if there is no such device.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn keep_device_report(
+        &self,
+        id: &str,
+        report: &str,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let statement = sqlx::query("update devices set report = $2, seen_at = $3 where id = $1")
+            .bind(id)
+            .bind(report)
+            .bind(at.millis());
+        Ok(self.db.write(statement).await? > 0)
     }
 
     /// Removes a device; `false` if there was none.
@@ -58,7 +103,12 @@ fn device(row: &Fields<'_>) -> Result<DeviceRow, StoreError> {
         name: row.text("name")?,
         kind: row.text("kind")?,
         hall: row.text("hall")?,
+        zone: row.text_if_any("zone_id")?,
+        window: row.text_if_any("window_id")?,
         token_hash: row.text("token_hash")?,
         created_at: row.time("created_at")?,
+        muted: row.flag("muted")?,
+        seen_at: row.int_if_any("seen_at")?.map(Timestamp::from_millis),
+        report: row.text_if_any("report")?,
     })
 }

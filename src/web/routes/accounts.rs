@@ -1,4 +1,4 @@
-//! Accounts of people and tokens of devices.
+//! Accounts of people.
 
 use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpResponse, delete, get, post, put};
@@ -20,10 +20,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(list_users)
         .service(add_user)
         .service(change_user)
-        .service(remove_user)
-        .service(list_devices)
-        .service(add_device)
-        .service(remove_device);
+        .service(remove_user);
 }
 
 /// An account.
@@ -43,16 +40,6 @@ pub struct UserBody {
     call_chosen: Option<bool>,
     password: Option<String>,
     disabled: Option<bool>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DeviceBody {
-    id: String,
-    name: Option<String>,
-    /// kiosk or screen
-    kind: Role,
-    hall: String,
 }
 
 fn face(account: &AccountRow) -> Value {
@@ -235,102 +222,6 @@ async fn remove_user(
     }
     app.auth.remove_account(&account.username).await?;
     app.audit(&caller, "account_removed", &account.username, json!({}))
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
-/// The devices of the halls one manages.
-#[utoipa::path(get, path = "/api/v1/devices", tag = "accounts", responses((status = 200, body = Object)))]
-#[get("/devices")]
-async fn list_devices(app: Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
-    caller.require(&app, Action::ManageDevices)?;
-    let devices = app.auth.devices();
-    let items: Vec<Value> = devices
-        .iter()
-        .filter(|device| {
-            caller
-                .principal
-                .scope
-                .covers(std::slice::from_ref(&device.hall))
-        })
-        .map(|device| {
-            json!({
-                "id": device.id, "name": device.name, "kind": device.kind, "hall": device.hall,
-                "created_at": device.created_at.rfc3339_utc(),
-            })
-        })
-        .collect();
-    Ok(HttpResponse::Ok().json(json!({"items": items})))
-}
-
-/// Registers a kiosk or screen; its token is told once.
-#[utoipa::path(post, path = "/api/v1/devices", tag = "accounts", request_body = DeviceBody,
-    responses((status = 201, body = Object), (status = 409, body = ProblemBody)))]
-#[post("/devices")]
-async fn add_device(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
-    let device: DeviceBody = body.parse()?;
-    let (hall, _) = app.hall(&device.hall)?;
-    caller.require_in(&app, Action::ManageDevices, &hall)?;
-    if device.id.parse::<ClerkId>().is_err() {
-        return Err(Problem::invalid(
-            "id",
-            "1 to 64 letters, digits, '-' or '_'",
-        ));
-    }
-    if !matches!(device.kind, Role::Kiosk | Role::Screen) {
-        return Err(Problem::invalid("kind", "kiosk or screen"));
-    }
-    let name = device.name.unwrap_or_else(|| device.id.clone());
-    if name.chars().count() > 80 {
-        return Err(Problem::invalid("name", "at most 80 characters"));
-    }
-    let token = app
-        .auth
-        .add_device(
-            device.id.clone(),
-            name.clone(),
-            device.kind,
-            device.hall.clone(),
-            app.now(),
-        )
-        .await?;
-    app.audit(
-        &caller,
-        "device_added",
-        &device.id,
-        json!({"kind": device.kind, "hall": device.hall}),
-    )
-    .await?;
-    Ok(HttpResponse::Created().json(json!({
-        "id": device.id, "name": name, "kind": device.kind, "hall": device.hall, "token": token,
-    })))
-}
-
-/// Revokes a device's token.
-#[utoipa::path(delete, path = "/api/v1/devices/{device}", tag = "accounts", params(("device" = String, Path)),
-    responses((status = 204), (status = 404, body = ProblemBody)))]
-#[delete("/devices/{device}")]
-async fn remove_device(
-    app: Data<App>,
-    caller: Caller,
-    device: Path<String>,
-) -> Result<HttpResponse, Problem> {
-    caller.require(&app, Action::ManageDevices)?;
-    let unknown = || Problem::unknown("unknown_device", "没有这个设备", "there is no such device");
-    let devices = app.auth.devices();
-    let known = devices
-        .iter()
-        .find(|known| known.id == *device)
-        .ok_or_else(unknown)?;
-    if !caller
-        .principal
-        .scope
-        .covers(std::slice::from_ref(&known.hall))
-    {
-        return Err(caller.refuse(&app, Action::ManageDevices, &device));
-    }
-    app.auth.remove_device(&device).await?;
-    app.audit(&caller, "device_removed", &device, json!({}))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

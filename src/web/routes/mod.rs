@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod devices;
 pub mod halls;
 pub mod health;
 pub mod pages;

@@ -3,6 +3,7 @@
 use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpResponse, get, post};
 use actors::hall::{Done, Submit};
+use actors::ports::IdempotencyKey;
 use actors::supervisor::HallHandle;
 use actors::window::{self, Ask, Beat};
 use dashboards::answer::TicketFace;
@@ -17,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::store::records::HallTicket;
 use crate::web::App;
-use crate::web::access::Action;
+use crate::web::access::{Action, Role};
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
@@ -113,9 +114,15 @@ struct Place {
     handle: HallHandle,
 }
 
-fn place(app: &App, caller: &Caller, hall: &str, window: &str) -> Result<Place, Problem> {
+fn place(
+    app: &App,
+    caller: &Caller,
+    action: Action,
+    hall: &str,
+    window: &str,
+) -> Result<Place, Problem> {
     let (hall, handle) = app.hall(hall)?;
-    caller.require_in(app, Action::WorkWindow, &hall)?;
+    caller.require_in(app, action, &hall)?;
     let unknown = || {
         Problem::unknown("unknown_window", "没有这个窗口", "there is no such window")
             .with("window", window)
@@ -123,7 +130,7 @@ fn place(app: &App, caller: &Caller, hall: &str, window: &str) -> Result<Place, 
     let window: WindowId = window.parse().map_err(|_| unknown())?;
     let only = &caller.principal.windows;
     if !only.is_empty() && !only.contains(window.as_str()) {
-        return Err(caller.refuse(app, Action::WorkWindow, &format!("{hall}/{window}")));
+        return Err(caller.refuse(app, action, &format!("{hall}/{window}")));
     }
     if handle.window(&window).is_none() {
         return Err(unknown());
@@ -154,13 +161,16 @@ async fn command(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let (hall, window, verb) = path.into_inner();
-    let place = place(&app, &caller, &hall, &window)?;
+    let place = place(&app, &caller, Action::CallAtWindow, &hall, &window)?;
     if verb == "call" && !caller.principal.call_chosen {
-        return Err(caller.refuse(&app, Action::WorkWindow, &format!("{hall}/{window}/call")));
+        return Err(caller.refuse(&app, Action::CallAtWindow, &format!("{hall}/{window}/call")));
     }
     let request: WindowRequest = body.parse()?;
     let command = request.command(&verb, place.window.clone(), &caller)?;
-    let key = caller.key(&body)?;
+    let key = match caller.key(&body)? {
+        None => press_key(&app, &caller, &verb, &body),
+        key => key,
+    };
     let submit = Submit {
         command,
         by: caller.principal.name.clone(),
@@ -179,6 +189,17 @@ async fn command(
         &done,
         &command_answer(&place.window, &done),
     ))
+}
+
+/// A pager's buttons bounce, and its answers get lost: a press that comes twice counts once.
+fn press_key(app: &App, caller: &Caller, verb: &str, body: &Body) -> Option<IdempotencyKey> {
+    let pager = caller
+        .principal
+        .device()
+        .filter(|_| caller.principal.roles.contains(&Role::Pager))?;
+    let what = format!("{verb} {}", String::from_utf8_lossy(&body.0));
+    let key = app.devices.press(pager, &what, app.now())?;
+    Some(caller.keyed(&key, body))
 }
 
 fn command_answer(window: &WindowId, done: &Done) -> Value {
@@ -223,7 +244,7 @@ async fn heartbeat(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (hall, window) = path.into_inner();
-    let place = place(&app, &caller, &hall, &window)?;
+    let place = place(&app, &caller, Action::WorkWindow, &hall, &window)?;
     let actor = place
         .handle
         .window(&place.window)
@@ -259,7 +280,7 @@ async fn holder(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (hall, window) = path.into_inner();
-    let place = place(&app, &caller, &hall, &window)?;
+    let place = place(&app, &caller, Action::WorkWindow, &hall, &window)?;
     let id = place.window.clone();
     let found = place
         .handle
@@ -374,7 +395,7 @@ async fn next(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (hall, window) = path.into_inner();
-    let place = place(&app, &caller, &hall, &window)?;
+    let place = place(&app, &caller, Action::WorkWindow, &hall, &window)?;
     let id = place.window;
     let items = place
         .handle
@@ -407,7 +428,7 @@ async fn my_day(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (hall, window) = path.into_inner();
-    let place = place(&app, &caller, &hall, &window)?;
+    let place = place(&app, &caller, Action::WorkWindow, &hall, &window)?;
     let actor = place
         .handle
         .window(&place.window)
@@ -430,7 +451,7 @@ async fn held(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (hall, window) = path.into_inner();
-    let place = place(&app, &caller, &hall, &window)?;
+    let place = place(&app, &caller, Action::WorkWindow, &hall, &window)?;
     let id = place.window;
     let items = place
         .handle
