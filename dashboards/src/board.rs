@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use rules::figures::Figures;
-use rules::hall::{Event, Hall, MenuEntry, Recorded, Zone};
+use rules::hall::{Event, Hall, MenuEntry, NoticeLevel, Posted, Recorded, Zone};
+use rules::hours::OpeningHours;
 use rules::ids::{MenuId, ServiceId, WindowId, ZoneId};
 use rules::name::Name;
 use rules::number::NumberTemplate;
@@ -46,6 +47,9 @@ pub struct Snapshot<'a> {
     pub missed: Vec<&'a str>,
     pub menu: &'a [MenuEntry],
     pub zones: &'a [Zone],
+    pub hours: &'a OpeningHours,
+    pub visitor_issuing: bool,
+    pub notice: Option<NoticeFace<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,6 +76,16 @@ pub struct WindowFace<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<&'a ZoneId>,
     pub ticket: Option<AtWindow<'a>>,
+}
+
+/// What the staff has to say over the hall's public screens.
+#[derive(Debug, Serialize)]
+pub struct NoticeFace<'a> {
+    pub level: NoticeLevel,
+    pub text: &'a Name,
+    pub since: String,
+    /// When it goes by itself.
+    pub until: Option<String>,
 }
 
 /// The ticket at a window: its number, never its holder.
@@ -109,6 +123,9 @@ pub struct Delta<'a> {
     pub state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<NaiveDate>,
+    /// `null` when it was taken down or its time is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Option<NoticeFace<'a>>>,
     /// The set-up changed: ask for a snapshot.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reset: bool,
@@ -145,6 +162,9 @@ pub fn snapshot(hall: &Hall, clock: ClockFace) -> Snapshot<'_> {
         missed: missed(hall),
         menu: &config.options.menu,
         zones: &config.options.zones,
+        hours: &config.options.hours,
+        visitor_issuing: config.options.visitor_issuing,
+        notice: notice_face(hall),
     }
 }
 
@@ -171,13 +191,14 @@ pub fn delta<'a>(
         missed: touches_missed(event).then(|| missed(hall)),
         state: touches_state(event).then(|| hall.state().name()),
         day: hall.day().filter(|_| touches_state(event)),
+        notice: touches_notice(event).then(|| notice_face(hall)),
         reset: touches_set_up(event),
     }
 }
 
 /// A call that must not wait for a merge window.
 pub fn is_urgent(event: &Event) -> bool {
-    called(event).is_some() || touches_state(event)
+    called(event).is_some() || touches_state(event) || touches_notice(event)
 }
 
 fn called(event: &Event) -> Option<()> {
@@ -204,6 +225,10 @@ fn touches_missed(event: &Event) -> bool {
         event,
         Event::NoShowMarked { .. } | Event::TicketRequeued { .. }
     )
+}
+
+fn touches_notice(event: &Event) -> bool {
+    matches!(event, Event::NoticeSet { .. } | Event::NoticeCleared)
 }
 
 fn touches_set_up(event: &Event) -> bool {
@@ -238,6 +263,18 @@ fn queue_step(hall: &Hall, id: &ServiceId) -> QueueStep {
         waiting: hall.waiting_count(id),
         windows_open: hall.windows_open(id),
     }
+}
+
+/// The notice that hangs, if one does.
+pub fn notice_face(hall: &Hall) -> Option<NoticeFace<'_>> {
+    let Posted { notice, since } = hall.notice()?;
+    let zone = hall.config().time_zone;
+    Some(NoticeFace {
+        level: notice.level,
+        text: &notice.text,
+        since: zone.rfc3339(*since),
+        until: notice.until.map(|until| zone.rfc3339(until)),
+    })
 }
 
 fn window_face<'a>(hall: &'a Hall, window: &'a Window) -> WindowFace<'a> {

@@ -25,6 +25,7 @@ pub mod figures;
 pub mod flow;
 pub mod forecast;
 pub mod hall;
+pub mod hours;
 pub mod identity;
 pub mod ids;
 pub mod name;

@@ -91,6 +91,8 @@ pub enum Action {
     /// Say of oneself, as a device, how one is.
     ReportDevice,
     ManageTags,
+    /// Say something over all of a hall's public screens.
+    PostNotice,
     /// Feed cases.
     FeedCases,
     RegisterHall,
@@ -99,7 +101,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SeeHall,
         Self::IssueTicket,
         Self::CallAtWindow,
@@ -110,6 +112,7 @@ impl Action {
         Self::ManageDevices,
         Self::ReportDevice,
         Self::ManageTags,
+        Self::PostNotice,
         Self::FeedCases,
         Self::RegisterHall,
         Self::ManageAccounts,
@@ -129,6 +132,7 @@ impl Action {
             Self::ManageHall | Self::ManageDevices => &[Manager, Admin],
             Self::ReportDevice => &[Kiosk, Screen, Strip, Pager],
             Self::ManageTags => &[Manager, Admin],
+            Self::PostNotice => &[Manager, Supervisor, Admin],
             Self::FeedCases => &[Manager, Admin],
             Self::RegisterHall | Self::ManageAccounts | Self::ReadAudit => &[Admin],
         }
@@ -146,6 +150,7 @@ impl Action {
             Self::ManageDevices => "manage_devices",
             Self::ReportDevice => "report_device",
             Self::ManageTags => "manage_tags",
+            Self::PostNotice => "post_notice",
             Self::FeedCases => "feed_cases",
             Self::RegisterHall => "register_hall",
             Self::ManageAccounts => "manage_accounts",

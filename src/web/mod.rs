@@ -142,6 +142,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::ticket_lists::configure)
                         .configure(routes::tickets::configure)
                         .configure(routes::halls::configure)
+                        .configure(routes::notice::configure)
                         .configure(routes::accounts::configure)
                         .configure(routes::devices::configure)
                         .configure(routes::people::configure)

@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 
 use crate::web::error::ProblemBody;
 use crate::web::routes::{
-    accounts, audit, devices, halls, people, session, ticket_lists, tickets, windows,
+    accounts, audit, devices, halls, notice, people, session, ticket_lists, tickets, windows,
 };
 
 #[derive(OpenApi)]
@@ -35,6 +35,9 @@ use crate::web::routes::{
         halls::delete_service,
         halls::put_window,
         halls::delete_window,
+        notice::show,
+        notice::post,
+        notice::clear,
         tickets::issue,
         ticket_lists::list,
         ticket_lists::export,

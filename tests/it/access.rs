@@ -42,7 +42,7 @@ impl Right {
 fn attempts() -> Vec<Attempt> {
     use Action::{
         CallAtWindow, ExportTickets, FeedCases, IssueTicket, ManageDevices, ManageHall, ManageTags,
-        ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeHall, WorkWindow,
+        PostNotice, ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeHall, WorkWindow,
     };
     use Right::{AddClerk, Anywhere, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
@@ -136,6 +136,10 @@ fn attempts() -> Vec<Attempt> {
             Some(&none),
         );
     }
+    let notice = json!({"level": "notice", "text": "x"});
+    add(InHall(SeeHall), get, "/halls/H1/notice", None);
+    add(InHall(PostNotice), put, "/halls/H1/notice", Some(&notice));
+    add(InHall(PostNotice), delete, "/halls/H1/notice", None);
     let hall = json!({"id": "H1", "name": "x"});
     add(InHall(RegisterHall), post, "/halls", Some(&hall));
     add(Anywhere(ManageHall), get, "/users", None);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::figures::Figures;
-use crate::hall::{Event, Hall, HallState, Index, Recorded, TicketIssued};
+use crate::hall::{Event, Hall, HallState, Index, Posted, Recorded, TicketIssued};
 use crate::ids::TicketId;
 use crate::ticket::{Channel, Rating, Ticket, TicketState};
 use crate::time::Timestamp;
@@ -89,6 +89,13 @@ impl Hall {
                 self.windows.remove(window);
             }
             Event::PolicyChanged { policy } => self.config.policy = policy.clone(),
+            Event::NoticeSet { notice } => {
+                self.notice = Some(Posted {
+                    notice: notice.clone(),
+                    since: at,
+                });
+            }
+            Event::NoticeCleared => self.notice = None,
             Event::TicketIssued(issued) => self.apply_issue(issued, at),
             Event::DayEnded { next, .. } => self.apply_day_end(*next),
             Event::TicketCalled {
@@ -230,6 +237,7 @@ impl Hall {
             self_issued: BTreeMap::new(),
             figures: Figures::default(),
             by_service: BTreeMap::new(),
+            notice: None,
         }
     }
 
@@ -290,6 +298,8 @@ impl Hall {
             | Event::WindowConfigured { .. }
             | Event::WindowRemoved { .. }
             | Event::PolicyChanged { .. }
+            | Event::NoticeSet { .. }
+            | Event::NoticeCleared
             | Event::TicketIssued(_)
             | Event::TicketCancelled { .. }
             | Event::TicketRequeued { .. }

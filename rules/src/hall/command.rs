@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hall::Notice;
 use crate::hall::config::{Options, Service};
 use crate::identity::Holder;
 use crate::ids::{ClerkId, ServiceId, Tag, TicketId, Token, WindowId};
@@ -56,6 +57,11 @@ pub enum Command {
     SetPolicy {
         policy: CallPolicy,
     },
+    /// Takes the place of the notice that hangs, if one does.
+    PostNotice {
+        notice: Notice,
+    },
+    ClearNotice,
     IssueTicket(IssueTicket),
     CancelTicket {
         ticket: TicketId,

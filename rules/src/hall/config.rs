@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::hall::Refusal;
+use crate::hours::OpeningHours;
 use crate::ids::{MenuId, ServiceId, WindowId, ZoneId};
 use crate::name::Name;
 use crate::number::NumberTemplate;
@@ -63,6 +64,8 @@ pub struct Options {
     pub menu: Vec<MenuEntry>,
     /// None: the hall is one.
     pub zones: Vec<Zone>,
+    /// Told on the board of a closed hall.
+    pub hours: OpeningHours,
 }
 
 /// The whole set-up of a hall.
@@ -157,6 +160,10 @@ impl HallConfig {
     }
 
     pub(crate) fn check_options(&self, options: &Options) -> Result<(), Refusal> {
+        if let Some((day, reason)) = options.hours.fault() {
+            let field = format!("options.hours.{}", day.name());
+            return Err(Refusal::invalid(field, reason));
+        }
         self.check_menu(options)?;
         self.check_zones(options)
     }

@@ -87,6 +87,16 @@ impl Hall {
                 })
             }
             Command::SetPolicy { policy } => self.set_policy(policy),
+            Command::PostNotice { notice } => {
+                notice.check(now)?;
+                one(Event::NoticeSet {
+                    notice: notice.clone(),
+                })
+            }
+            Command::ClearNotice => match self.notice {
+                Some(_) => one(Event::NoticeCleared),
+                None => Err(Refusal::NoNotice {}),
+            },
             Command::IssueTicket(wish) => self.issue(wish, now),
             Command::CancelTicket { ticket } => {
                 self.in_state(*ticket, &TicketState::Waiting)?;

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::calling::Why;
+use crate::hall::Notice;
 use crate::hall::config::{HallConfig, Options, Service};
 use crate::identity::Holder;
 use crate::ids::{ClerkId, ServiceId, Tag, TicketId, Token, WindowId};
@@ -76,6 +77,10 @@ pub enum Event {
     PolicyChanged {
         policy: CallPolicy,
     },
+    NoticeSet {
+        notice: Notice,
+    },
+    NoticeCleared,
     TicketIssued(TicketIssued),
     TicketCancelled {
         ticket: TicketId,
@@ -176,6 +181,8 @@ impl Event {
             Self::WindowConfigured { .. } => "window_configured",
             Self::WindowRemoved { .. } => "window_removed",
             Self::PolicyChanged { .. } => "policy_changed",
+            Self::NoticeSet { .. } => "notice_set",
+            Self::NoticeCleared => "notice_cleared",
             Self::TicketIssued(_) => "ticket_issued",
             Self::TicketCancelled { .. } => "ticket_cancelled",
             Self::TicketRequeued { .. } => "ticket_requeued",
@@ -226,6 +233,8 @@ impl Event {
             | Self::WindowConfigured { .. }
             | Self::WindowRemoved { .. }
             | Self::PolicyChanged { .. }
+            | Self::NoticeSet { .. }
+            | Self::NoticeCleared
             | Self::DayEnded { .. }
             | Self::WindowOpened { .. }
             | Self::WindowPaused { .. }
@@ -264,6 +273,8 @@ impl Event {
             | Self::ServiceConfigured { .. }
             | Self::ServiceRemoved { .. }
             | Self::PolicyChanged { .. }
+            | Self::NoticeSet { .. }
+            | Self::NoticeCleared
             | Self::TicketIssued(_)
             | Self::TicketCancelled { .. }
             | Self::TicketRequeued { .. }

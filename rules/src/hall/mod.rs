@@ -16,6 +16,7 @@ pub mod config;
 mod decide;
 mod event;
 pub mod invariants;
+mod notice;
 mod refusal;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use command::{Command, IssueTicket};
 pub use config::{HallConfig, MenuEntry, Options, Service, Zone};
 pub use event::{Event, Recorded, TicketIssued};
+pub use notice::{NOTICE_MAX_CHARS, Notice, NoticeLevel, Posted};
 pub use refusal::Refusal;
 
 use crate::calling::{self, Caller, Choice};
@@ -74,6 +76,8 @@ pub struct Hall {
     windows: BTreeMap<WindowId, Window>,
     figures: Figures,
     by_service: BTreeMap<ServiceId, Figures>,
+    #[serde(default)]
+    notice: Option<Posted>,
     #[serde(skip)]
     index: Index,
 }
@@ -156,6 +160,7 @@ impl Hall {
             tickets: BTreeMap::new(),
             figures: Figures::default(),
             by_service: BTreeMap::new(),
+            notice: None,
             index: Index::default(),
         })
     }
@@ -206,17 +211,24 @@ impl Hall {
         now.max(self.last_at)
     }
 
-    /// When something falls due by time alone: the hall's midnight.
+    /// When something falls due by time alone: the hall's midnight, the end of a notice.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.day.map(|day| self.config.time_zone.end_of(day))
+        let midnight = self.day.map(|day| self.config.time_zone.end_of(day));
+        let notice = self.notice().and_then(|posted| posted.notice.until);
+        midnight.into_iter().chain(notice).min()
     }
 
     /// What fell due. Empty when nothing did.
     pub fn elapse(&self, now: Timestamp) -> Vec<Event> {
-        match self.day {
+        let mut events = match self.day {
             Some(day) if self.today(now) > day => self.end_of_day(day, self.today(now)),
             _ => Vec::new(),
+        };
+        let until = self.notice().and_then(|posted| posted.notice.until);
+        if until.is_some_and(|until| until <= self.steady(now)) {
+            events.push(Event::NoticeCleared);
         }
+        events
     }
 
     fn today(&self, now: Timestamp) -> NaiveDate {
@@ -257,6 +269,11 @@ impl Hall {
 
     pub fn state(&self) -> HallState {
         self.state
+    }
+
+    /// What is said over all of the hall's public screens.
+    pub fn notice(&self) -> Option<&Posted> {
+        self.notice.as_ref()
     }
 
     /// The business day, once one has begun.

@@ -22,6 +22,7 @@ pub enum Refusal {
     IssuingPaused {},
     IssuingNotPaused {},
     NoDay {},
+    NoNotice {},
     UnknownService {
         service: ServiceId,
     },
@@ -153,6 +154,7 @@ impl Refusal {
             Self::IssuingPaused {} => "issuing_paused",
             Self::IssuingNotPaused {} => "issuing_not_paused",
             Self::NoDay {} => "no_day",
+            Self::NoNotice {} => "no_notice",
             Self::UnknownService { .. } => "unknown_service",
             Self::UnknownWindow { .. } => "unknown_window",
             Self::UnknownTicket { .. } => "unknown_ticket",
@@ -220,6 +222,7 @@ impl Refusal {
             Self::IssuingPaused {} => both("已暂停取号", "taking numbers is paused"),
             Self::IssuingNotPaused {} => both("取号没有暂停", "taking numbers is not paused"),
             Self::NoDay {} => both("今天还没有开始", "the day has not begun"),
+            Self::NoNotice {} => both("当前没有通知", "there is no notice"),
             Self::UnknownService { service } => (
                 format!("没有业务 {service}"),
                 format!("there is no service {service}"),

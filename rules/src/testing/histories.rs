@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{HallBuilder, hall, service, service_plan, step, tag, window, window_plan};
-use crate::hall::{Command, Hall, IssueTicket, Recorded, Refusal};
+use crate::hall::{Command, Hall, IssueTicket, Notice, NoticeLevel, Recorded, Refusal};
 use crate::ids::{ServiceId, TicketId, Token, WindowId};
 use crate::number::NumberTemplate;
 use crate::policy::{AppointmentRule, CallPolicy, DayEnd, GreenRule, Mix, RequeueRule};
@@ -108,6 +108,10 @@ impl Live {
         let waits = |t: &Ticket| t.state == TicketState::Waiting;
         match command {
             Command::IssueTicket(wish) => Command::IssueTicket(self.completed(wish)),
+            Command::PostNotice { mut notice } => {
+                notice.until = notice.until.map(|until| self.counted_from_now(until));
+                Command::PostNotice { notice }
+            }
             Command::CancelTicket { ticket } => Command::CancelTicket {
                 ticket: of(ticket, waits),
             },
@@ -155,11 +159,15 @@ impl Live {
     fn completed(&self, mut wish: IssueTicket) -> IssueTicket {
         wish.token = Token(format!("{:032x}", self.steps));
         if let Some(booked) = &mut wish.appointment {
-            let from_now = |at: Timestamp| Timestamp::from_millis(self.now.millis() + at.millis());
-            booked.from = from_now(booked.from);
-            booked.to = from_now(booked.to);
+            booked.from = self.counted_from_now(booked.from);
+            booked.to = self.counted_from_now(booked.to);
         }
         wish
+    }
+
+    /// An instant that counts from the step's own present.
+    fn counted_from_now(&self, at: Timestamp) -> Timestamp {
+        Timestamp::from_millis(self.now.millis() + at.millis())
     }
 }
 
@@ -380,7 +388,20 @@ fn of_the_hall() -> impl Strategy<Value = Command> {
         1 => Just(Command::PauseIssuing),
         3 => Just(Command::ResumeIssuing),
         1 => Just(Command::EndDay),
+        1 => notices(),
+        1 => Just(Command::ClearNotice),
     ]
+}
+
+/// Some with an end, so that it falls due on the way.
+fn notices() -> impl Strategy<Value = Command> {
+    prop::option::of(1..7200_i64).prop_map(|secs| Command::PostNotice {
+        notice: Notice {
+            level: NoticeLevel::Notice,
+            text: crate::name::Name::same("Notice"),
+            until: secs.map(|secs| Timestamp::from_millis(secs * 1000)),
+        },
+    })
 }
 
 fn of_the_set_up() -> impl Strategy<Value = Command> {

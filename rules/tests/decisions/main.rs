@@ -3,6 +3,7 @@
 mod calling;
 mod days;
 mod hall;
+mod notices;
 mod numbers;
 mod refusals;
 mod tickets;

@@ -226,6 +226,7 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
     // Those that need another hall or another time.
     let mut story = Story::of(two_services().closed());
     refusals.push(("no_day", story.is_refused(Command::EndDay)));
+    refusals.push(("no_notice", story.is_refused(Command::ClearNotice)));
     let mut story = Story::of(
         two_services()
             .policy(|p| p.recall_interval_secs = 10)

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod devices;
 pub mod halls;
 pub mod health;
+pub mod notice;
 pub mod pages;
 pub mod people;
 pub mod session;

@@ -1,6 +1,6 @@
 //! What screens show: A02, A04.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -349,4 +349,106 @@ async fn a_board_lists_the_latest_calls_first_and_tells_recalls_from_calls() {
         calls,
         [("B001", "1", "recall", 2), ("B002", "2", "call", 1)]
     );
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
+
+/// What the staff says over the screens is in the next frame, is null when it is taken down or its
+/// time is over, outlives a restart, and leaves a row in the audit.
+#[actix_web::test]
+async fn a_notice_reaches_every_screen_of_the_hall_and_goes_when_its_time_is_over() {
+    let mut server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    let supervisor = server.person("sun", "supervisor", &["H1"]).await;
+    let screen = server.device("wall", "screen", "H1").await;
+    let mut wall = screen.live(&["hall.H1"], json!({})).await;
+    let snapshot = wall.frame("hall.H1").await;
+    assert!(snapshot["data"]["notice"].is_null(), "{snapshot}");
+    assert_eq!(snapshot["data"]["hours"], json!({}));
+
+    let words = json!({"zh": "请有序离场", "en": "Please leave calmly"});
+    let emergency = json!({"level": "emergency", "text": words});
+    let path = "/halls/H1/notice";
+    let posted = supervisor.put(path, emergency).await.expect(200);
+    assert_eq!(posted["notice"]["level"], "emergency");
+    let asked = Instant::now();
+    let shown = wall.frame("hall.H1").await;
+    assert!(asked.elapsed() < REALTIME, "{:?}", asked.elapsed());
+    assert_eq!(shown["data"]["notice"]["text"], words);
+    assert_eq!(shown["data"]["notice"]["until"], Value::Null);
+
+    server.restart();
+    let admin = Client::new(&server.base, admin.token.clone());
+    let kept = admin.get(path).await.expect(200);
+    assert_eq!(kept["notice"]["text"], words);
+
+    let mut wall = admin.live(&["hall.H1"], json!({})).await;
+    wall.frame("hall.H1").await;
+    admin.delete(path).await.expect(200);
+    let gone = wall.frame("hall.H1").await;
+    assert!(
+        gone["data"].as_object().unwrap().contains_key("notice")
+            && gone["data"]["notice"].is_null(),
+        "{gone}"
+    );
+    admin.delete(path).await.refused(409, "no_notice");
+
+    let soon = now_ms() + 1200;
+    let until = rules::Timestamp::from_millis(soon).rfc3339_utc();
+    let short = json!({"level": "notice", "text": "增开9号窗口", "until": until});
+    admin.put(path, short).await.expect(200);
+    let frames = wall
+        .frames_until("hall.H1", |frame| {
+            frame["data"]["event"] == "notice_cleared"
+        })
+        .await;
+    assert_eq!(frames.len(), 2, "{frames:?}");
+    assert!(now_ms() >= soon);
+
+    let audit = admin.get("/audit").await.expect(200);
+    let done: Vec<&str> = list(&audit["items"])
+        .iter()
+        .map(|row| text(&row["action"]))
+        .filter(|action| action.starts_with("notice_"))
+        .collect();
+    assert_eq!(done, ["notice_set", "notice_cleared", "notice_set"]);
+}
+
+/// A notice or hours that cannot be are refused by name, and nothing is changed.
+#[actix_web::test]
+async fn a_bad_notice_and_bad_hours_are_refused_with_the_field() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    let good = json!({"level": "notice", "text": "x"});
+    for (field, value) in [
+        ("level", json!("loud")),
+        ("text", json!("")),
+        ("text", json!({"zh": "好", "en": "x".repeat(201)})),
+        ("until", json!("tomorrow")),
+        ("until", json!("2020-01-01T00:00:00Z")),
+        ("until", json!("2999-01-01T00:00:00Z")),
+    ] {
+        let mut notice = good.clone();
+        notice[field] = value;
+        let said = admin.put("/halls/H1/notice", notice).await;
+        let said = said.refused(422, "invalid_field");
+        assert!(text(&said["field"]).starts_with(field), "{said}");
+    }
+    assert!(admin.get("/halls/H1/notice").await.expect(200)["notice"].is_null());
+    let hours = json!({"mon": [{"from": "13:30", "to": "09:00"}]});
+    let said = admin
+        .put("/halls/H1", json!({"options": {"hours": hours}}))
+        .await
+        .refused(422, "invalid_field");
+    assert_eq!(said["field"], "options.hours.mon");
+    let hours =
+        json!({"mon": [{"from": "09:00", "to": "12:00"}, {"from": "13:30", "to": "17:00"}]});
+    let changed = admin
+        .put("/halls/H1", json!({"options": {"hours": hours}}))
+        .await
+        .expect(200);
+    assert_eq!(changed["hours"], hours);
 }
