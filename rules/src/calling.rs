@@ -7,11 +7,12 @@
 //! * A green ticket ranks 1, an appointment whose time has come ranks 2, all others rank 3.
 //! * An appointment before its time stands with the ordinary tickets, at its booked time: it is
 //!   not called early while others wait, and not starved once it is due.
-//! * A ticket that came back after a missed call stands behind the ticket it was placed behind.
+//! * A ticket that came back after a missed call waits until the ticket it was placed behind has
+//!   been called; then it has its own standing again.
 //! * The mix of the policy (a ratio, or a cap on consecutive calls with priority) lets an ordinary
 //!   ticket through when a window owes one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -165,8 +166,11 @@ pub fn standing(ticket: &Ticket, policy: &CallPolicy, now: Timestamp) -> Standin
     }
 }
 
+/// Rank, instant, id: lower is earlier.
+type Key = (u8, Timestamp, TicketId);
+
 impl Standing {
-    fn key(&self, id: TicketId) -> (u8, Timestamp, TicketId) {
+    fn key(&self, id: TicketId) -> Key {
         (self.rank, self.since, id)
     }
 
@@ -176,60 +180,126 @@ impl Standing {
     }
 }
 
+/// Waiting tickets in the order of their calls. One machine says who is next, who the next three
+/// are and how the whole line stands, so that what is shown is what will be called.
+struct Order<'a> {
+    /// Who can be called now, ordinary and with priority.
+    ready: [BTreeMap<Key, (&'a Ticket, Standing)>; 2],
+    /// Early appointments, and those behind another who has not been called.
+    rest: BTreeMap<Key, (&'a Ticket, Standing)>,
+    streak: Streak,
+    policy: &'a CallPolicy,
+    now: Timestamp,
+}
+
+impl<'a> Order<'a> {
+    fn of(
+        tickets: impl Iterator<Item = &'a Ticket>,
+        streak: Streak,
+        policy: &'a CallPolicy,
+        now: Timestamp,
+    ) -> Self {
+        let mut order = Self {
+            ready: Default::default(),
+            rest: BTreeMap::new(),
+            streak,
+            policy,
+            now,
+        };
+        for ticket in tickets {
+            let standing = standing(ticket, policy, now);
+            if standing.early || ticket.behind.is_some() {
+                order
+                    .rest
+                    .insert(standing.key(ticket.id), (ticket, standing));
+            } else {
+                order.join(ticket, standing);
+            }
+        }
+        order
+    }
+
+    fn join(&mut self, ticket: &'a Ticket, standing: Standing) {
+        let class = &mut self.ready[usize::from(standing.has_priority())];
+        class.insert(standing.key(ticket.id), (ticket, standing));
+    }
+
+    /// Those who stood behind a ticket that was called take their own place.
+    fn release_those_behind(&mut self, called: TicketId) {
+        let follows = |(ticket, standing): &(&Ticket, Standing)| {
+            ticket.behind == Some(called) && !standing.early
+        };
+        let keys = self.rest.iter().filter(|(_, entry)| follows(entry));
+        let keys: Vec<Key> = keys.map(|(key, _)| *key).collect();
+        for key in keys {
+            if let Some((ticket, standing)) = self.rest.remove(&key) {
+                self.join(ticket, standing);
+            }
+        }
+    }
+
+    fn pick(&mut self) -> Option<(&'a Ticket, Standing, Why)> {
+        let [ordinary, priority] = &mut self.ready;
+        if self.streak.owes_ordinary(self.policy)
+            && !priority.is_empty()
+            && let Some((_, (ticket, standing))) = ordinary.pop_first()
+        {
+            let why = Why::OrdinaryTurn {
+                after_priority: self.streak.priority,
+            };
+            return Some((ticket, standing, why));
+        }
+        let first = |class: &BTreeMap<Key, _>| class.keys().next().copied();
+        let best = match (first(ordinary), first(priority)) {
+            (Some(one), Some(other)) if one < other => ordinary,
+            (Some(_), None) => ordinary,
+            _ => priority,
+        };
+        if let Some((_, (ticket, standing))) = best.pop_first() {
+            return Some((ticket, standing, reason(ticket, standing, self.now)));
+        }
+        // Only early appointments and tickets behind those are left: better served than kept.
+        let (_, (ticket, standing)) = self.rest.pop_first()?;
+        Some((ticket, standing, Why::NobodyElse))
+    }
+}
+
+impl Iterator for Order<'_> {
+    type Item = Choice;
+
+    fn next(&mut self) -> Option<Choice> {
+        let (ticket, standing, why) = self.pick()?;
+        self.release_those_behind(ticket.id);
+        self.streak = self.streak.after(standing.has_priority(), self.policy);
+        Some(Choice {
+            ticket: ticket.id,
+            why,
+        })
+    }
+}
+
+/// The tickets a window would call one after the other, with the reasons, if nobody else called and
+/// nobody else came.
+pub fn choices<'a>(
+    waiting: impl Iterator<Item = &'a Ticket>,
+    caller: Caller<'_>,
+    policy: &'a CallPolicy,
+    now: Timestamp,
+) -> impl Iterator<Item = Choice> {
+    let callable = waiting.filter(|ticket| {
+        may_call(ticket, caller) && ticket.not_before.is_none_or(|from| from <= now)
+    });
+    Order::of(callable, caller.streak, policy, now)
+}
+
 /// The next ticket for a window, or `None` when nobody waits for it.
 pub fn choose<'a>(
     waiting: impl Iterator<Item = &'a Ticket>,
     caller: Caller<'_>,
-    policy: &CallPolicy,
+    policy: &'a CallPolicy,
     now: Timestamp,
 ) -> Option<Choice> {
-    let eligible: Vec<(&Ticket, Standing)> = waiting
-        .filter(|ticket| may_call(ticket, caller))
-        .map(|ticket| (ticket, standing(ticket, policy, now)))
-        .collect();
-    let ready = |(ticket, standing): &&(&Ticket, Standing)| {
-        !standing.early
-            && ticket.behind.is_none()
-            && ticket.not_before.is_none_or(|from| from <= now)
-    };
-    let best = |pool: &mut dyn Iterator<Item = &(&'a Ticket, Standing)>| {
-        pool.min_by_key(|(ticket, standing)| standing.key(ticket.id))
-            .copied()
-    };
-    if caller.streak.owes_ordinary(policy) {
-        let ordinary = best(
-            &mut eligible
-                .iter()
-                .filter(ready)
-                .filter(|(_, s)| !s.has_priority()),
-        );
-        let priority_waits = eligible.iter().filter(ready).any(|(_, s)| s.has_priority());
-        if let Some((ticket, _)) = ordinary.filter(|_| priority_waits) {
-            let why = Why::OrdinaryTurn {
-                after_priority: caller.streak.priority,
-            };
-            return Some(Choice {
-                ticket: ticket.id,
-                why,
-            });
-        }
-    }
-    if let Some((ticket, standing)) = best(&mut eligible.iter().filter(ready)) {
-        return Some(Choice {
-            ticket: ticket.id,
-            why: reason(ticket, standing, now),
-        });
-    }
-    // Only early appointments and tickets that came back are left: better served than kept.
-    best(
-        &mut eligible
-            .iter()
-            .filter(|(t, _)| t.not_before.is_none_or(|from| from <= now)),
-    )
-    .map(|(ticket, _)| Choice {
-        ticket: ticket.id,
-        why: Why::NobodyElse,
-    })
+    choices(waiting, caller, policy, now).next()
 }
 
 /// Whether this window may call this ticket at all.
@@ -257,51 +327,13 @@ fn reason(ticket: &Ticket, standing: Standing, now: Timestamp) -> Why {
 }
 
 /// The line of one service: all its waiting tickets in the order in which they would be called if
-/// nobody else came. Those that came back stand behind the ticket they were placed behind.
+/// nobody else came. One that came back and is not called yet has the place it will have then.
 pub fn line<'a>(
     waiting: impl Iterator<Item = &'a Ticket>,
-    policy: &CallPolicy,
+    policy: &'a CallPolicy,
     now: Timestamp,
 ) -> Vec<TicketId> {
-    let mut placed: Vec<(&Ticket, Standing)> = Vec::new();
-    let mut returned: Vec<(&Ticket, TicketId)> = Vec::new();
-    for ticket in waiting {
-        match ticket.behind {
-            Some(other) => returned.push((ticket, other)),
-            None => placed.push((ticket, standing(ticket, policy, now))),
-        }
-    }
-    placed.sort_by_key(|(ticket, standing)| standing.key(ticket.id));
-    let mut order = mixed(&placed, policy);
-    returned.sort_by_key(|(ticket, _)| (ticket.queued_at, ticket.id));
-    for (ticket, other) in returned {
-        let place = order
-            .iter()
-            .position(|id| *id == other)
-            .map_or(0, |i| i + 1);
-        order.insert(place, ticket.id);
-    }
-    order
-}
-
-/// Interleaves tickets with priority and ordinary ones as the mix would call them.
-fn mixed(sorted: &[(&Ticket, Standing)], policy: &CallPolicy) -> Vec<TicketId> {
-    let mut rest: std::collections::VecDeque<_> = sorted.iter().collect();
-    let mut streak = Streak::default();
-    let mut order = Vec::with_capacity(sorted.len());
-    while let Some((_, front)) = rest.front() {
-        let owed = streak.owes_ordinary(policy) && front.has_priority();
-        let pick = if owed {
-            rest.iter()
-                .position(|(_, s)| !s.has_priority())
-                .unwrap_or(0)
-        } else {
-            0
-        };
-        if let Some((ticket, standing)) = rest.remove(pick) {
-            streak = streak.after(standing.has_priority(), policy);
-            order.push(ticket.id);
-        }
-    }
-    order
+    Order::of(waiting, Streak::default(), policy, now)
+        .map(|choice| choice.ticket)
+        .collect()
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use rules::ids::{ServiceId, TicketId};
 use rules::testing::histories::{Live, Step, histories, policies};
-use rules::testing::{service, services_sum_to_the_hall, step};
+use rules::testing::{service, services_sum_to_the_hall, step, window, window_plan};
 use rules::ticket::TicketState;
 use rules::window::WindowState;
 use rules::{Command, Event, Hall, Recorded};
@@ -169,6 +169,53 @@ proptest! {
                 let first = shown.first().map(|choice| (choice.ticket, choice.why.clone()));
                 prop_assert_eq!(first, called);
             }
+        }
+    }
+
+    #[test]
+    fn the_line_shown_is_the_order_in_which_a_window_calls((policy, steps) in day()) {
+        let mut live = Live::begin(policy);
+        for step in &steps {
+            let _ = live.play(step);
+        }
+        let Live { hall, now, .. } = live;
+        // After the longest cool-down; a ticket that is not called yet is shown where it will stand.
+        let now = hall.steady(now).plus_secs(120);
+        for id in hall.config().services.keys() {
+            let mut hall = hall.clone();
+            let fresh = window("9");
+            let plan = window_plan("9", &[id.as_str()]);
+            let mut ask = |command: Command| step(&mut hall, &command, now);
+            let _ = ask(Command::OpenHall);
+            let set_up = [
+                Command::ConfigureWindow { window: fresh.clone(), plan },
+                Command::OpenWindow { window: fresh.clone(), clerk: None },
+            ];
+            for command in set_up {
+                prop_assert!(ask(command).is_ok());
+            }
+            let shown = hall.line(id, now);
+            // One bound to another window is never called by this one.
+            if hall.waiting(id).any(|ticket| ticket.only_window.is_some()) {
+                continue;
+            }
+            let seat = hall.window(&fresh).expect("the window");
+            let next: Vec<_> = hall.next_for(seat, shown.len(), now).iter().map(|c| c.ticket).collect();
+            prop_assert_eq!(&next, &shown, "the next ones shown to the window");
+            let mut called = Vec::new();
+            while let Ok(recorded) = step(&mut hall, &Command::CallNext { window: fresh.clone() }, now) {
+                called.extend(recorded.iter().filter_map(|one| match &one.event {
+                    Event::TicketCalled { ticket, .. } => Some(*ticket),
+                    _ => None,
+                }));
+                for command in [
+                    Command::BeginService { window: fresh.clone() },
+                    Command::FinishService { window: fresh.clone() },
+                ] {
+                    prop_assert!(step(&mut hall, &command, now).is_ok());
+                }
+            }
+            prop_assert_eq!(&called, &shown);
         }
     }
 

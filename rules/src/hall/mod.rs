@@ -34,7 +34,7 @@ use crate::calling::{self, Caller, Choice};
 use crate::figures::Figures;
 use crate::ids::{HallId, ServiceId, TicketId, Token, WindowId};
 use crate::number::Counter;
-use crate::policy::DayEnd;
+use crate::policy::{CallPolicy, DayEnd};
 use crate::ticket::{Ticket, TicketState};
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -341,7 +341,17 @@ impl Hall {
 
     /// The order of a service's line.
     pub fn line(&self, service: &ServiceId, now: Timestamp) -> Vec<TicketId> {
-        calling::line(self.waiting(service), &self.config.policy, self.steady(now))
+        self.line_under(&self.config.policy, service, now)
+    }
+
+    /// The order a service's line would have under another policy.
+    pub fn line_under(
+        &self,
+        policy: &CallPolicy,
+        service: &ServiceId,
+        now: Timestamp,
+    ) -> Vec<TicketId> {
+        calling::line(self.waiting(service), policy, self.steady(now))
     }
 
     /// People ahead of a waiting ticket; `None` when it is not waiting.
@@ -358,31 +368,14 @@ impl Hall {
     /// The next tickets this window would call, with the reasons, if nobody else called.
     pub fn next_for(&self, window: &Window, count: usize, now: Timestamp) -> Vec<Choice> {
         let now = self.steady(now);
-        let policy = &self.config.policy;
-        let mut pool: Vec<&Ticket> = window
-            .plan
-            .services
-            .iter()
-            .flat_map(|s| self.waiting(s))
-            .collect();
-        let mut streak = window.streak;
-        let mut next = Vec::new();
-        while next.len() < count {
-            let caller = Caller {
-                window: &window.id,
-                services: &window.plan.services,
-                streak,
-            };
-            let Some(choice) = calling::choose(pool.iter().copied(), caller, policy, now) else {
-                break;
-            };
-            if let Some(ticket) = self.ticket(choice.ticket) {
-                let standing = calling::standing(ticket, policy, now);
-                streak = streak.after(standing.has_priority(), policy);
-            }
-            pool.retain(|ticket| ticket.id != choice.ticket);
-            next.push(choice);
-        }
-        next
+        let caller = Caller {
+            window: &window.id,
+            services: &window.plan.services,
+            streak: window.streak,
+        };
+        let waiting = window.plan.services.iter().flat_map(|s| self.waiting(s));
+        calling::choices(waiting, caller, &self.config.policy, now)
+            .take(count)
+            .collect()
     }
 }

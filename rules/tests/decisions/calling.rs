@@ -394,3 +394,37 @@ fn a_recall_interval_beyond_all_time_is_no_shortcut() {
     );
     assert!(story.now > clock("09:00"));
 }
+
+/// The one placed behind B003 has its own standing once B003 is called, and a green ticket stands
+/// before it: so it is shown, and so it is called.
+#[test]
+fn one_who_comes_back_is_shown_behind_the_green_one_who_is_called_before() {
+    let mut story = Story::of(
+        one_service()
+            .policy(|p| {
+                p.requeue.after = 1;
+                p.mix = Mix::Ratio {
+                    priority: 1,
+                    ordinary: 1,
+                };
+            })
+            .open(),
+    );
+    for _ in 1..=3 {
+        story.takes("social");
+    }
+    let late = story.misses("1");
+    for _ in 4..=5 {
+        story.after_secs(60);
+        story.takes_with("social", elderly);
+    }
+    story.does(rules::testing::requeue(late));
+    let shown: Vec<String> = story
+        .line("social")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(shown, ["B004", "B001", "B005", "B002", "B003"]);
+    let called: Vec<String> = shown.iter().map(|_| story.serves("2")).collect();
+    assert_eq!(called, shown);
+}
