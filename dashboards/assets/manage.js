@@ -9,6 +9,9 @@ import { session, signOut, langButton, liveLine, newsAt, field, form, confirmDia
 const TABS = ["today", "setup", "policy", "tickets", "accounts", "devices"];
 const ROLES = ["clerk", "manager", "supervisor", "admin"]; // managers appoint clerks only
 const STATES = ["waiting", "called", "serving", "held", "completed", "missed", "cancelled", "expired"];
+const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const DEVICE_KINDS = ["screen", "kiosk", "strip", "pager"];
+const DEVICES_MS = 5000; // the list of devices is looked at again this often
 const ZONES = ["Asia/Shanghai", "Asia/Urumqi", "Asia/Hong_Kong", "Asia/Macau", "Asia/Taipei", "UTC"];
 
 let who = null;
@@ -92,7 +95,7 @@ function todayTab(main) {
       (answer.by_service || []).map((row) => h("tr", null, h("td", null, nameOf((data.services[row.service] || {}).name) || row.service),
         FIGURES.map((key) => h("td.num", null, number(row.figures[key]))))), t("today.no-services")));
   }) });
-  fill(main, state, h("div.pair", null, services, windows), h("section.panel", null, h("h2", null, t("today.other-day")), h("div.grid", null, day), past));
+  fill(main, state, h("div.pair", null, services, windows), noticePanel(), h("section.panel", null, h("h2", null, t("today.other-day")), h("div.grid", null, day), past));
   const run = (verb) => tell(() => post(here(verb)));
   onFrame = () => {
     const now = data.state;
@@ -118,12 +121,38 @@ function todayTab(main) {
   onFrame();
 }
 
+/** A line over the public screens, or the whole of them in an emergency. */
+function noticePanel() {
+  const up = h("div");
+  const offset = () => { const z = clock.zone; const two = (n) => String(Math.floor(Math.abs(n))).padStart(2, "0"); return (z < 0 ? "-" : "+") + two(z / 60) + ":" + two(z % 60); };
+  const showUp = async () => {
+    const { notice } = await get(here("notice"));
+    fill(up, notice ? h("p.note" + (notice.level === "emergency" ? ".bad" : ".warn"), null, h("b", null, t("notice." + notice.level)), " " + nameOf(notice.text) + " ",
+      notice.until ? h("span.small.dim", null, t("notice.until", { at: String(notice.until).slice(0, 16).replace("T", " ") }) + " ") : null,
+      thin("notice.clear", () => tell(() => del(here("notice"))).then(showUp))) : h("p.dim", null, t("notice.none")));
+  };
+  const node = form(h("div.grid", null,
+    field("level", t("notice.level"), { options: [["notice", t("notice.notice")], ["emergency", t("notice.emergency")]], value: "notice" }, t("notice.level-hint")),
+    field("zh", t("notice.zh"), { maxlength: 200, required: true }), field("en", t("notice.en"), { maxlength: 200 }),
+    field("until", t("notice.until-field"), { type: "datetime-local" }, t("notice.until-hint"))), t("notice.post"), async (input) => {
+    const zh = input.zh.value.trim();
+    const body = { level: input.level.value, text: { zh, en: input.en.value.trim() || zh } };
+    if (input.until.value) body.until = input.until.value.slice(0, 16) + ":00" + offset();
+    if (body.level === "emergency" && !await confirmDialog(t("notice.emergency-sure"), t("notice.post"), true)) return;
+    await put(here("notice"), body);
+    await showUp();
+  });
+  showUp().catch((error) => fill(up, h("p.note.bad", null, error.detail || error.message)));
+  return h("section.panel", { "data-panel": "notice" }, h("h2", null, t("notice.title")), up, node);
+}
+
 /* ---- services and windows ---- */
 
 async function setupTab(main) {
   const full = await get(here());
   const options = full.options || {};
   const menu = (options.menu || full.menu || []);
+  const zones = options.zones || [];
   const menuChoices = [["", t("setup.menu-top")]].concat(menu.map((m) => [m.id, nameOf(m.name)]));
   const again = () => setupTab(main);
 
@@ -152,10 +181,12 @@ async function setupTab(main) {
     return dialogForm(id ? t("setup.edit-window") : t("setup.new-window"), [
       id ? null : field("id", t("setup.id"), { required: true }, t("setup.window-id-hint")),
       nameFields(w.name),
+      zones.length ? field("zone", t("setup.zone"), { options: [["", t("floor.no-zone")]].concat(zones.map((zone) => [zone.id, nameOf(zone.name)])), value: w.zone || "" }) : null,
       checks("services", t("setup.window-services"), serviceChoices(), w.services || []),
     ], async (input) => {
       const body = { name: nameFrom(input), services: Array.from(input).filter((box) => box.name === "services" && box.checked).map((box) => box.value) };
       if (w.kind) body.kind = w.kind;
+      if (input.zone && input.zone.value) body.zone = input.zone.value;
       await put(here("windows", id || input.id.value.trim()), body);
     }).then((done) => done && again());
   };
@@ -178,10 +209,28 @@ async function setupTab(main) {
     }).then((done) => done && again());
   };
 
+  const editZone = (index) => {
+    const zone = index === null ? {} : zones[index];
+    return dialogForm(t("setup.zone"), [index === null ? field("id", t("setup.id"), { required: true }, t("setup.id-hint")) : null, nameFields(zone.name)], (input) => {
+      const name = nameFrom(input);
+      const entry = { id: zone.id || input.id.value.trim(), name: typeof name === "string" ? { zh: name, en: name } : name };
+      return saveOptions({ zones: index === null ? zones.concat(entry) : zones.map((one, i) => (i === index ? entry : one)) });
+    }).then((done) => done && again());
+  };
+  const periodsText = (periods) => (periods || []).map((p) => p.from + "-" + p.to).join(", ");
+  const periodsFrom = (words) => words.split(/[,，、;；]+/).map((one) => one.trim()).filter(Boolean).map((one) => { const [from, to] = one.split(/\s*[-–—~]\s*/); return { from, to: to || "" }; });
+  const hours = options.hours || {};
+  const hoursForm = form(h("div.grid", null, DAYS.map((day, i) => field("options.hours." + day, t("date.week" + ((i + 1) % 7)), { value: periodsText(hours[day]) }))), t("form.save"), (input) => {
+    const week = {};
+    for (const day of DAYS) { const periods = periodsFrom(input["options.hours." + day].value); if (periods.length) week[day] = periods; }
+    return saveOptions({ hours: week });
+  });
+
   const remove = (question, path) => sure(question, t("form.delete"), () => del(path), true).then((done) => done && again());
   const hallForm = form(h("div.grid", null, nameFields(full.name),
     field("visitor_issuing", t("setup.visitor-issuing"), { type: "checkbox", checked: Boolean(options.visitor_issuing) }, t("setup.visitor-issuing-hint"))),
   t("form.save"), (input) => saveOptions({ visitor_issuing: input.visitor_issuing.checked }, nameFrom(input)));
+  const zoneName = (id) => nameOf((zones.find((zone) => zone.id === id) || {}).name) || "—";
 
   fill(main,
     h("section.panel", null, h("h2", null, t("setup.services")), table(
@@ -192,21 +241,22 @@ async function setupTab(main) {
         h("td.acts", null, thin("form.edit", () => editService(id)), thin("form.delete", () => remove(t("setup.delete-sure", { name: nameOf(s.name) }), here("services", id)), true))); }),
       t("today.no-services")), h("div.btns", null, h("button.btn", { type: "button", onclick: () => editService(null) }, t("setup.new-service")))),
     h("section.panel", null, h("h2", null, t("setup.windows")), table(
-      [th("setup.id"), th("form.name"), th("setup.window-services"), th("form.actions")],
-      Object.keys(full.windows || {}).sort(byId).map((id) => { const w = full.windows[id]; return h("tr", { "data-window": id }, h("td", null, id), h("td", null, nameOf(w.name)),
+      [th("setup.id"), th("form.name"), th("setup.zone"), th("setup.window-services"), th("form.actions")],
+      Object.keys(full.windows || {}).sort(byId).map((id) => { const w = full.windows[id]; return h("tr", { "data-window": id }, h("td", null, id), h("td", null, nameOf(w.name)), h("td", null, zoneName(w.zone)),
         h("td", null, (w.services || []).map((s) => nameOf((full.services[s] || {}).name) || s).join(t("list.comma"))),
         h("td.acts", null, thin("form.edit", () => editWindow(id)), thin("form.delete", () => remove(t("setup.delete-sure", { name: nameOf(w.name) }), here("windows", id)), true),
           h("a", { href: "/led/" + encodeURIComponent(hall) + "/" + encodeURIComponent(id) }, t("setup.led")))); }),
       t("setup.no-windows")), h("div.btns", null, h("button.btn", { type: "button", onclick: () => editWindow(null) }, t("setup.new-window")))),
+    h("section.panel", null, h("h2", null, t("setup.zones")), h("p.dim", null, t("setup.zones-hint")), table([th("setup.id"), th("form.name"), th("form.actions")],
+      zones.map((zone, i) => h("tr", { "data-zone": zone.id }, h("td", null, zone.id), h("td", null, nameOf(zone.name)),
+        h("td.acts", null, thin("form.edit", () => editZone(i)), thin("form.delete", () => tell(() => saveOptions({ zones: zones.filter((one) => one !== zone) })).then((done) => done && again()), true)))),
+      t("setup.no-zones")), h("div.btns", null, h("button.btn", { type: "button", onclick: () => editZone(null) }, t("setup.zone-add")))),
+    h("section.panel", null, h("h2", null, t("setup.hours")), h("p.dim", null, t("setup.hours-hint")), hoursForm),
     h("section.panel", null, h("h2", null, t("setup.menus")), table([th("setup.id"), th("form.name"), th("setup.menu-parent"), th("form.actions")],
       menu.map((m, i) => h("tr", null, h("td", null, m.id), h("td", null, nameOf(m.name)), h("td", null, m.parent || "—"),
         h("td.acts", null, thin("form.edit", () => editMenu(i)), thin("form.delete", () => tell(() => saveOptions({ menu: menu.filter((one) => one !== m) })).then((done) => done && again()), true)))),
       t("setup.no-menu")), h("div.btns", null, h("button.btn", { type: "button", onclick: () => editMenu(null) }, t("setup.menu-add")))),
-    h("section.panel", null, h("h2", null, t("setup.hall")), hallForm,
-      h("div.btns", null, h("button.btn.bad", { type: "button", onclick: () => sure(t("setup.delete-hall-sure", { name: nameOf(full.name) }), t("form.delete"), async () => {
-        await del(here());
-        location.assign("/manage");
-      }, true) }, t("setup.delete-hall")))));
+    h("section.panel", null, h("h2", null, t("setup.hall")), hallForm));
   shape = shapeOf();
   onFrame = () => { if (shapeOf() !== shape && !document.querySelector("dialog[open]")) setupTab(main); };
 }
@@ -237,9 +287,15 @@ async function policyTab(main) {
       field("transfer_keeps_issue_time", t("policy.transfer_keeps_issue_time"), { type: "checkbox", checked: policy.transfer_keeps_issue_time !== false }, t("policy.transfer_keeps_issue_time-hint")),
       field("day_end", t("policy.day_end"), { options: [["expire", t("policy.day_end-expire")], ["carry_over", t("policy.day_end-carry_over")]], value: policy.day_end || "expire" }, t("policy.day_end-hint")))),
   t("form.save"), async (input) => {
+    await put(here("policy"), written(input));
+    text(version, t("policy.version", { n: (await get(here("policy"))).version }));
+    fill(shown, null);
+  });
+  /** The policy as the form has it now. */
+  function written(input) {
     const orNull = (name) => (whole(input[name]) === undefined ? null : whole(input[name]));
     const orOld = (name, old) => (whole(input[name]) === undefined ? old : whole(input[name]));
-    await put(here("policy"), Object.assign({}, policy, {
+    return Object.assign({}, policy, {
       mix: input.mix.value === "ratio" ? { kind: "ratio", priority: orOld("priority", 2), ordinary: orOld("ordinary", 1) } : { kind: "strict" },
       max_consecutive_priority: orNull("max_consecutive_priority"),
       ageing_step_secs: orNull("ageing_step_secs"),
@@ -251,14 +307,37 @@ async function policyTab(main) {
       requeue: { times: orOld("requeue_times", requeue.times), after: orOld("requeue_after", requeue.after), cool_down_secs: orOld("cool_down_secs", requeue.cool_down_secs) },
       transfer_keeps_issue_time: input.transfer_keeps_issue_time.checked,
       day_end: input.day_end.value,
-    }));
-    text(version, t("policy.version", { n: (await get(here("policy"))).version }));
-  });
+    });
+  }
+  const shown = h("div", { id: "preview" });
+  const preview = h("button.btn", { type: "button", "data-do": "preview", onclick: async () => {
+    preview.disabled = true;
+    try {
+      fill(shown, previewOf(await post(here("policy", "preview"), written(node.elements), { key: false })));
+    } catch (error) {
+      fill(shown, h("p.note.bad", { role: "alert" }, error.detail || error.message));
+    }
+    preview.disabled = false;
+  } }, t("policy.preview"));
+  node.querySelector(".btns").appendChild(preview);
   const ratio = () => { const off = node.elements.mix.value !== "ratio"; node.elements.priority.disabled = off; node.elements.ordinary.disabled = off; };
   node.elements.mix.addEventListener("change", ratio);
   ratio();
   const version = h("p.dim", null, t("policy.version", { n: policy.version }));
-  fill(main, h("section.panel", null, h("h2", null, t("policy.title")), version, node));
+  fill(main, h("section.panel", null, h("h2", null, t("policy.title")), version, node, shown));
+}
+
+/** Two lines for each service: the order now, and the order that the changed policy would give. */
+function previewOf(answer) {
+  const lineOf = (key, numbers, other) => h("tr", null, h("th", null, t(key)), h("td.order", null, numbers.map((no, i) => {
+    const from = other.indexOf(no);
+    const move = from < 0 || from === i ? "" : from > i ? "▲" : "▼";
+    return h("span.num" + (move ? ".moved" : ""), null, move, no, " ");
+  })));
+  return [h("h3", null, t("policy.preview-title")), answer.services.length ? answer.services.map((s) => h("div", { "data-preview": s.service },
+    h("p", null, h("b", null, nameOf(s.name)), " · ", t("console.waiting-n", { n: number(s.waiting) }), " · ", s.moved ? t("policy.preview-moved", { n: s.moved }) : t("policy.preview-same")),
+    h("table.table.orders", null, h("tbody", null, lineOf("policy.preview-now", s.now, s.now), lineOf("policy.preview-then", s.then, s.now))),
+    s.waiting > s.now.length ? h("p.dim.small", null, t("policy.preview-more", { n: s.waiting - s.now.length })) : null)) : h("p.dim", null, t("next.none"))];
 }
 
 /* ---- tickets ---- */
@@ -300,7 +379,7 @@ function ticketsTab(main) {
   load();
 }
 
-/* ---- accounts and devices ---- */
+/* ---- accounts, then devices ---- */
 
 const list = (answer, key) => (Array.isArray(answer) ? answer : answer.items || answer[key] || []);
 
@@ -332,32 +411,84 @@ async function accountsTab(main) {
     t("accounts.none")), h("div.btns", null, h("button.btn.go", { type: "button", onclick: () => edit(null) }, t("accounts.new")))));
 }
 
+const DEVICE_SHAPES = { online: "●", offline: "■", never: "○", unwatched: "–" };
+
 async function devicesTab(main) {
-  const devices = list(await get("/devices"), "devices").filter((d) => !d.hall || d.hall === hall);
-  const again = () => devicesTab(main);
+  const again = () => devicesTab(main).catch(() => {});
+  const answer = await get(here("devices"));
+  const of = (d, ...more) => here("devices", d.id, ...more);
+  const order = (d, verb) => tell(() => post(of(d, verb))).then(again);
+  const placeFields = (d) => {
+    const zones = (data.zones || []).map((zone) => [zone.id, nameOf(zone.name)]);
+    return [field("name", t("form.name"), { value: nameOf(d.name), required: true, maxlength: 80 }),
+      zones.length ? field("zone", t("setup.zone"), { options: [["", t("floor.no-zone")]].concat(zones), value: d.zone || "" }) : null,
+      field("window", t("ticket.window"), { options: [["", "—"]].concat(windowChoices()), value: d.window || "" }, t("devices.window-hint"))];
+  };
   const add = () => dialogForm(t("devices.new"), [
-    field("id", t("setup.id"), { required: true }, t("devices.id-hint")), field("name", t("form.name")),
-    field("kind", t("devices.kind"), { options: [["screen", t("role.screen")], ["kiosk", t("role.kiosk")]], value: "screen" }),
+    field("id", t("setup.id"), { required: true }, t("devices.id-hint")),
+    field("kind", t("devices.kind"), { options: DEVICE_KINDS.map((kind) => [kind, t("role." + kind)]), value: "screen" }),
+    placeFields({}),
     h("p.dim.full", null, t("devices.hall", { hall: nameOf(data.name) })),
-  ], (input) => post("/devices", { id: input.id.value.trim(), name: input.name.value.trim() || input.id.value.trim(), kind: input.kind.value, hall }), t("devices.register")).then((device) => {
+  ], (input) => {
+    const id = input.id.value.trim();
+    const body = { id, name: input.name.value.trim() || id, kind: input.kind.value, hall };
+    if (input.zone && input.zone.value) body.zone = input.zone.value;
+    if (input.window.value) body.window = input.window.value;
+    return post("/devices", body);
+  }, t("devices.register")).then((device) => {
     if (!device) return;
     again();
     if (device.token) showToken(device);
   });
-  fill(main, h("section.panel", null, h("h2", null, t("tab.devices")), h("p.dim", null, t("devices.hint")), table([th("setup.id"), th("form.name"), th("devices.kind"), th("form.actions")],
-    devices.map((d) => h("tr", { "data-device": d.id }, h("td", null, d.id), h("td", null, nameOf(d.name)), h("td", null, t("role." + d.kind)),
-      h("td.acts", null, thin("devices.revoke", () => sure(t("devices.revoke-sure", { name: nameOf(d.name) || d.id }), t("devices.revoke"), () => del("/devices/" + encodeURIComponent(d.id)), true).then((done) => done && again()), true)))),
+  const edit = (d) => dialogForm(t("devices.edit"), placeFields(d), (input) => put(of(d), {
+    name: input.name.value.trim(), window: input.window.value, zone: input.zone ? input.zone.value : "",
+  })).then((done) => done && again());
+  const renew = async (d) => {
+    if (!await confirmDialog(t("devices.token-sure", { name: nameOf(d.name) || d.id }), t("devices.token-renew"), true)) return;
+    let device = null;
+    if (await tell(async () => { device = await post(of(d, "token")); })) showToken(device);
+  };
+  const revoke = (d) => sure(t("devices.revoke-sure", { name: nameOf(d.name) || d.id }), t("devices.revoke"), () => del("/devices/" + encodeURIComponent(d.id)), true).then((done) => done && again());
+
+  const seen = (d) => (d.last_seen_at ? t("devices.seen", { ago: span((live.serverNow() - Date.parse(d.last_seen_at)) / 1000) }) : "");
+  const word = (kind, name) => { const key = kind + "." + name; const said = t(key); return said === key ? name : said; };
+  const functionsOf = (d) => Object.keys(d.functions || {}).map((name) => { const f = d.functions[name];
+    return h("span.tag" + (f.available ? "" : ".warn"), { "data-function": name, "data-available": String(f.available) }, (f.available ? "" : "✕ ") + word("device-function", name) + (f.available || !f.code ? "" : " " + word("device-fault", f.code))); });
+  const pageOf = (d) => { const r = d.report; return r ? [h("span" + (d.newest_build ? "" : ".tag.warn"), null, t(d.newest_build ? "devices.build-new" : "devices.build-old")), " ", r.viewport, h("br"),
+    h("span.small.dim", null, [r.browser, typeof r.skew_ms === "number" ? t("devices.skew", { s: (r.skew_ms / 1000).toFixed(1) }) : "", r.audio ? t("devices.audio") + word("device-audio", r.audio) : ""].filter(Boolean).join(" · "), h("br"), r.page)] : "—"; };
+  const where = (d) => [d.zone && (nameOf(((data.zones || []).find((zone) => zone.id === d.zone) || {}).name) || d.zone), d.window && (nameOf(((data.windows || {})[d.window] || {}).name) || d.window)].filter(Boolean).join(" · ");
+  const sum = answer.summary;
+  const kinds = DEVICE_KINDS.filter((kind) => (sum.by_kind || {})[kind]).map((kind) => t("role." + kind) + " " + sum.by_kind[kind].online + "/" + sum.by_kind[kind].total).join(" · ");
+  fill(main, h("section.panel", null, h("h2", { id: "devices-sum" }, t("tab.devices") + " · " + t("devices.online", { online: sum.online, total: sum.total })), h("p.dim", null, kinds || t("devices.hint")), table([th("devices.device"), th("devices.kind"), th("ticket.state"), th("devices.functions"), th("devices.page"), th("form.actions")],
+    answer.items.map((d) => h("tr", { "data-device": d.id, "data-state": d.state }, h("td", null, h("b", null, nameOf(d.name)), h("br"), h("span.small.dim", null, d.id)), h("td", null, t("role." + d.kind), h("br"), h("span.small.dim", null, where(d))),
+      h("td", null, h("span.tag" + (d.state === "online" ? ".good" : d.state === "offline" ? ".warn" : ""), null, DEVICE_SHAPES[d.state] + " " + t("device-state." + d.state)), h("br"), h("span.small.dim", null, seen(d))),
+      h("td.wrap", null, functionsOf(d)), h("td.small", null, pageOf(d)),
+      h("td.acts.wrap", null, d.kind === "pager" ? null : [thin("devices.identify", () => order(d, "identify")), thin("devices.reload", () => order(d, "reload")),
+        thin(d.muted ? "devices.unmute" : "devices.mute", () => order(d, d.muted ? "unmute" : "mute"))],
+      thin("form.edit", () => edit(d)), thin("devices.token-renew", () => renew(d)), thin("devices.revoke", () => revoke(d), true)))),
     t("devices.none")), h("div.btns", null, h("button.btn.go", { type: "button", onclick: add }, t("devices.new")))));
+  clearTimeout(devicesTimer);
+  const lookAgain = () => {
+    if (tab() !== "devices" || main.firstChild === null) return;
+    if (document.querySelector("dialog[open]") || live.state !== "live") devicesTimer = setTimeout(lookAgain, DEVICES_MS);
+    else calmly(again);
+  };
+  devicesTimer = setTimeout(lookAgain, DEVICES_MS);
 }
 
+let devicesTimer = 0;
+
 function showToken(device) {
-  const page = device.kind === "kiosk" ? "/kiosk/" : "/board/";
   const link = (path) => h("p.secret", null, location.origin + path + "?t=" + encodeURIComponent(device.token));
   const firstWindow = windowChoices()[0];
+  const windowPath = "/api/v1" + here("windows", device.window || "1", "call-next");
+  const curl = "curl -X POST -H \"Authorization: Bearer " + device.token + "\" " + location.origin + windowPath;
   return openDialog((close) => h("div", null, h("h2", null, t("devices.token-title")), h("p.note.warn", null, t("devices.token-once")),
     h("h3", null, t("devices.token")), h("p.secret", { id: "device-token" }, device.token),
-    h("h3", null, t("devices.link")), link(page + encodeURIComponent(hall)),
-    device.kind === "screen" && firstWindow ? [h("h3", null, t("devices.link-led")), link("/led/" + encodeURIComponent(hall) + "/" + encodeURIComponent(firstWindow[0]))] : null,
+    device.address ? [h("h3", null, t("devices.link")), h("p.secret", { id: "device-address" }, device.address)] : null,
+    device.code ? h("img.code", { id: "device-code", alt: t("devices.link"), src: "data:image/svg+xml," + encodeURIComponent(device.code) }) : null,
+    device.kind === "screen" && firstWindow ? [h("h3", null, t("devices.link-led")), link("/led/" + encodeURIComponent(hall) + "/" + encodeURIComponent(firstWindow[0])), h("h3", null, t("floor.title")), link("/floor/" + encodeURIComponent(hall))] : null,
+    device.kind === "pager" ? [h("h3", null, t("devices.press")), h("p.secret", null, curl)] : null,
     h("div.btns", null, h("button.btn.go", { type: "button", onclick: () => close(true) }, t("devices.token-noted")))));
 }
 

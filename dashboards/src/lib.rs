@@ -9,6 +9,7 @@ pub mod answer;
 pub mod assets;
 pub mod board;
 pub mod city;
+pub mod floor;
 pub mod frame;
 pub mod queue;
 pub mod ticket;

@@ -76,6 +76,8 @@ impl fmt::Display for Role {
 pub enum Action {
     /// See a hall's public state: boards, queues, strips.
     SeeHall,
+    /// See who works at which window.
+    SeeFloor,
     /// Take a number for somebody.
     IssueTicket,
     /// Call and serve at windows.
@@ -101,8 +103,9 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SeeHall,
+        Self::SeeFloor,
         Self::IssueTicket,
         Self::CallAtWindow,
         Self::WorkWindow,
@@ -124,6 +127,7 @@ impl Action {
         use Role::{Admin, Clerk, Kiosk, Manager, Pager, Screen, Strip, Supervisor};
         match self {
             Self::SeeHall => &[Kiosk, Screen, Strip, Clerk, Manager, Supervisor, Admin],
+            Self::SeeFloor => &[Manager, Supervisor, Admin],
             Self::IssueTicket => &[Kiosk, Clerk, Manager, Admin],
             Self::CallAtWindow => &[Pager, Clerk, Manager, Admin],
             Self::WorkWindow => &[Clerk, Manager, Admin],
@@ -141,6 +145,7 @@ impl Action {
     pub const fn name(self) -> &'static str {
         match self {
             Self::SeeHall => "see_hall",
+            Self::SeeFloor => "see_floor",
             Self::IssueTicket => "issue_ticket",
             Self::CallAtWindow => "call_at_window",
             Self::WorkWindow => "work_window",

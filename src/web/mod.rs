@@ -145,6 +145,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::notice::configure)
                         .configure(routes::accounts::configure)
                         .configure(routes::devices::configure)
+                        .configure(routes::floor::configure)
                         .configure(routes::people::configure)
                         .configure(routes::audit::configure),
                 )

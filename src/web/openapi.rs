@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 
 use crate::web::error::ProblemBody;
 use crate::web::routes::{
-    accounts, audit, devices, halls, notice, people, session, ticket_lists, tickets, windows,
+    accounts, audit, devices, floor, halls, notice, people, session, ticket_lists, tickets, windows,
 };
 
 #[derive(OpenApi)]
@@ -66,6 +66,8 @@ use crate::web::routes::{
         devices::change,
         devices::order,
         devices::report,
+        floor::floor,
+        floor::preview_policy,
         people::show_tags,
         people::add_tag,
         people::remove_tag,

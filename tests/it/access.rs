@@ -42,7 +42,8 @@ impl Right {
 fn attempts() -> Vec<Attempt> {
     use Action::{
         CallAtWindow, ExportTickets, FeedCases, IssueTicket, ManageDevices, ManageHall, ManageTags,
-        PostNotice, ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeHall, WorkWindow,
+        PostNotice, ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeFloor, SeeHall,
+        WorkWindow,
     };
     use Right::{AddClerk, Anywhere, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
@@ -105,6 +106,9 @@ fn attempts() -> Vec<Attempt> {
     add(InHall(WorkWindow), get, "/halls/H1/policy", None);
     add(InHall(ReadTickets), get, "/halls/H1/tickets", None);
     add(InHall(ReadTickets), get, "/halls/H1/figures", None);
+    add(InHall(SeeFloor), get, "/halls/H1/floor", None);
+    let preview = "/halls/H1/policy/preview";
+    add(InHall(ManageHall), post, preview, Some(&none));
     add(InHall(ExportTickets), get, "/halls/H1/tickets.csv", None);
     add(InHall(ManageHall), put, "/halls/H1", Some(&none));
     add(InHall(ManageHall), put, "/halls/H1/policy", Some(&none));

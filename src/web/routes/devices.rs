@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, ServiceConfig};
-use actix_web::{HttpResponse, delete, get, post, put};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
 use rules::ids::{ClerkId, HallId, WindowId};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::web::access::{Action, Role};
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
+use crate::web::routes::pages::{base_url, picture_of};
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -116,7 +117,12 @@ async fn list(app: Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
 #[utoipa::path(post, path = "/api/v1/devices", tag = "devices", request_body = DeviceBody,
     responses((status = 201, body = Object), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 #[post("/devices")]
-async fn add(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
+async fn add(
+    app: Data<App>,
+    caller: Caller,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let DeviceBody {
         id,
         name,
@@ -144,9 +150,26 @@ async fn add(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse,
         .await?;
     let detail = json!({"kind": kind, "hall": hall});
     app.audit(&caller, "device_added", &id, detail).await?;
-    let mut answer = face(&app, &id)?;
+    Ok(HttpResponse::Created().json(told_once(&app, &request, &id, &token)?))
+}
+
+/// The device with its token, and the address that carries the token to it, also as a code for the
+/// camera of a tablet.
+fn told_once(app: &App, request: &HttpRequest, id: &str, token: &str) -> Result<Value, Problem> {
+    let row = app.devices.row(id).ok_or_else(unknown_device)?;
+    let hall = &row.hall;
+    let page = match (row.kind.as_str(), &row.window) {
+        ("kiosk", _) => Some(format!("/kiosk/{hall}")),
+        ("strip", Some(window)) => Some(format!("/led/{hall}/{window}")),
+        ("screen" | "strip", _) => Some(format!("/board/{hall}")),
+        _ => None,
+    };
+    let address = page.map(|page| format!("{}{page}?t={token}", base_url(request, app)));
+    let mut answer = face(app, id)?;
     answer["token"] = json!(token);
-    Ok(HttpResponse::Created().json(answer))
+    answer["code"] = json!(address.as_deref().and_then(picture_of));
+    answer["address"] = json!(address);
+    Ok(answer)
 }
 
 fn face(app: &App, id: &str) -> Result<Value, Problem> {
@@ -238,6 +261,7 @@ async fn change(
 async fn order(
     app: Data<App>,
     caller: Caller,
+    request: HttpRequest,
     path: Path<(String, String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (hall, device, verb) = path.into_inner();
@@ -248,7 +272,7 @@ async fn order(
         "reload" => Order::Reload,
         "mute" => Order::Mute,
         "unmute" => Order::Unmute,
-        _ => return renew_token(&app, &caller, &device).await,
+        _ => return renew_token(&app, &caller, &request, &device).await,
     };
     if !app.devices.order(&device, order, now).await? {
         return Err(unknown_device());
@@ -259,14 +283,17 @@ async fn order(
     Ok(HttpResponse::Ok().json(face(&app, &device)?))
 }
 
-async fn renew_token(app: &App, caller: &Caller, device: &str) -> Result<HttpResponse, Problem> {
+async fn renew_token(
+    app: &App,
+    caller: &Caller,
+    request: &HttpRequest,
+    device: &str,
+) -> Result<HttpResponse, Problem> {
     let token = app.devices.new_token(device, app.now()).await?;
     let token = token.ok_or_else(unknown_device)?;
     app.audit(caller, "device_token_renewed", device, json!({}))
         .await?;
-    let mut answer = face(app, device)?;
-    answer["token"] = json!(token);
-    Ok(HttpResponse::Ok().json(answer))
+    Ok(HttpResponse::Ok().json(told_once(app, request, device, &token)?))
 }
 
 /// A device says how it is: at its start, each minute and at each change. Its faults are those of

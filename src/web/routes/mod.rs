@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod devices;
+pub mod floor;
 pub mod halls;
 pub mod health;
 pub mod notice;

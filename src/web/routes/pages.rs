@@ -29,6 +29,7 @@ pub fn configure(config: &mut ServiceConfig) {
         ("/kiosk/{hall}", "kiosk"),
         ("/t/{token}", "ticket"),
         ("/manage", "manage"),
+        ("/floor/{hall}", "floor"),
     ] {
         config.service(resource(path).route(web::get().to(
             move |request: HttpRequest, app: Data<App>, query: Query<PageQuery>| async move {
@@ -141,14 +142,8 @@ async fn slip_code(
             "there is no such ticket",
         ));
     }
-    let base = match app.settings.server.public_url.trim_end_matches('/') {
-        "" => {
-            let info = request.connection_info();
-            format!("{}://{}", info.scheme(), info.host())
-        }
-        url => url.to_owned(),
-    };
-    let code = QrCode::new(format!("{base}/t/{token}")).map_err(|_| {
+    let base = base_url(&request, &app);
+    let picture = picture_of(&format!("{base}/t/{token}")).ok_or_else(|| {
         Problem::invalid(
             "token",
             if lang_of(&request) == rules::name::Lang::En {
@@ -158,13 +153,30 @@ async fn slip_code(
             },
         )
     })?;
+    Ok(HttpResponse::Ok()
+        .content_type("image/svg+xml")
+        .insert_header((CACHE_CONTROL, "private, max-age=3600"))
+        .body(picture))
+}
+
+/// Where phones and devices reach this server.
+pub fn base_url(request: &HttpRequest, app: &App) -> String {
+    match app.settings.server.public_url.trim_end_matches('/') {
+        "" => {
+            let info = request.connection_info();
+            format!("{}://{}", info.scheme(), info.host())
+        }
+        url => url.to_owned(),
+    }
+}
+
+/// A text as a code for cameras, an SVG; `None` when it is too long.
+pub fn picture_of(text: &str) -> Option<String> {
+    let code = QrCode::new(text).ok()?;
     let picture = code
         .render::<svg::Color<'_>>()
         .min_dimensions(200, 200)
         .quiet_zone(true)
         .build();
-    Ok(HttpResponse::Ok()
-        .content_type("image/svg+xml")
-        .insert_header((CACHE_CONTROL, "private, max-age=3600"))
-        .body(picture))
+    Some(picture)
 }
