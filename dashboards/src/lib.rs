@@ -12,5 +12,6 @@ pub mod city;
 pub mod floor;
 pub mod frame;
 pub mod queue;
+pub mod strip;
 pub mod ticket;
 pub mod window;

@@ -2,13 +2,16 @@
 
 use rules::hall::Hall;
 use rules::name::Name;
-use rules::window::Window;
+use rules::window::{Window, WindowKind};
 use serde::Serialize;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WindowView {
     pub window: String,
     pub name: Name,
+    pub kind: WindowKind,
+    /// Names of the services it serves.
+    pub services: Vec<Name>,
     pub state: &'static str,
     pub ticket: Option<ShownTicket>,
 }
@@ -29,6 +32,10 @@ pub fn view(hall: &Hall, window: &Window) -> WindowView {
     WindowView {
         window: window.id.to_string(),
         name: window.plan.name.clone(),
+        kind: window.plan.kind,
+        services: (window.plan.services.iter())
+            .filter_map(|id| Some(config.services.get(id)?.name.clone()))
+            .collect(),
         state: window.state.name(),
         ticket: ticket.map(|ticket| ShownTicket {
             number: ticket.number.clone(),
