@@ -11,6 +11,7 @@ use rules::hall::{Command, Event, Recorded};
 use rules::ids::{HallId, WindowId};
 use rules::time::{TimeZone, Timestamp};
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::info;
 
@@ -58,6 +59,15 @@ pub struct WindowChanged {
     pub service_secs: Option<u64>,
 }
 
+/// What the window shows, now and from now on: always the latest, however slowly one looks. It ends
+/// with the actor.
+pub type Shown = watch::Receiver<Option<Arc<WindowView>>>;
+
+/// Follows what the window shows.
+#[derive(Message)]
+#[rtype(result = "Shown")]
+pub struct Follow;
+
 /// The clerk's day.
 #[derive(Message)]
 #[rtype(result = "MyDay")]
@@ -69,6 +79,7 @@ pub struct WindowActor {
     zone: TimeZone,
     clock: Arc<dyn Clock>,
     topic: Publisher,
+    shown: watch::Sender<Option<Arc<WindowView>>>,
     state: &'static str,
     since: Timestamp,
     /// `None` until the first beat: a window run over the interface alone is not watched.
@@ -102,6 +113,7 @@ impl WindowActor {
                     merge: Duration::ZERO,
                 },
             ),
+            shown: watch::Sender::new(None),
             id: seat.id,
             hall: seat.hall,
             zone: seat.zone,
@@ -232,8 +244,19 @@ impl Handler<WindowChanged> for WindowActor {
         }
         self.state = changed.view.state;
         self.since = changed.since;
+        let view = Arc::new(changed.view);
+        // First for who reads, then for who is told and may read at once.
+        self.shown.send_replace(Some(Arc::clone(&view)));
         let at = self.zone.rfc3339(self.clock.now());
-        self.topic.publish(&at, &changed.view);
+        self.topic.publish(&at, &*view);
+    }
+}
+
+impl Handler<Follow> for WindowActor {
+    type Result = MessageResult<Follow>;
+
+    fn handle(&mut self, _: Follow, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.shown.subscribe())
     }
 }
 

@@ -138,6 +138,7 @@ pub fn configure(config: &mut ServiceConfig) {
                 .service(
                     web::scope("/v1")
                         .configure(routes::session::configure)
+                        .configure(routes::strips::configure)
                         .configure(routes::windows::configure)
                         .configure(routes::ticket_lists::configure)
                         .configure(routes::tickets::configure)

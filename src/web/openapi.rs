@@ -8,6 +8,7 @@ use crate::web::error::ProblemBody;
 use crate::web::routes::{
     accounts, audit, devices, floor, halls, notice, people, session, ticket_lists, tickets, windows,
 };
+use crate::web::routes::strips;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -73,6 +74,7 @@ use crate::web::routes::{
         people::remove_tag,
         people::feed_case,
         audit::list,
+        strips::preview,
     ),
     components(schemas(ProblemBody))
 )]

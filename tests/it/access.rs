@@ -71,6 +71,8 @@ fn attempts() -> Vec<Attempt> {
     add(InHall(SeeHall), get, "/halls/H1", None);
     add(InHall(SeeHall), get, "/halls/H1/services/S1", None);
     add(InHall(SeeHall), get, "/halls/H1/tickets/1", None);
+    let strip = "/halls/H1/windows/1/strip.json";
+    add(InHall(SeeHall), get, strip, None);
     let unknown = json!({"service": "none"});
     add(
         InHall(IssueTicket),

@@ -13,4 +13,5 @@ mod journal_contract;
 mod live_feed;
 mod recovery;
 mod scenarios;
+mod strips;
 mod webdriver;

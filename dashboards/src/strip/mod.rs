@@ -115,6 +115,23 @@ impl Show {
             _ => Self::Staff,
         }
     }
+
+    pub const fn colour(self) -> Colour {
+        match self {
+            Self::Call => Colour::Yellow,
+            Self::Serve | Self::Idle => Colour::Green,
+            Self::Pause | Self::Off | Self::Staff => Colour::Red,
+        }
+    }
+}
+
+/// Colour of the lit dots; strips of two colours have no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Colour {
+    Red,
+    Green,
+    Yellow,
 }
 
 /// One call at a window. A strip flashes when it differs from the one shown last.
@@ -215,6 +232,7 @@ impl Strip {
             columns: self.size.columns(),
             rows: self.size.rows(),
             show: self.show,
+            colour: self.show.colour(),
             call: self.call.clone(),
             lines: self.lines.iter().map(LineView::of).collect(),
         }
@@ -228,6 +246,7 @@ pub struct StripView {
     pub columns: u16,
     pub rows: u16,
     pub show: Show,
+    pub colour: Colour,
     pub call: Option<CallMark>,
     pub lines: Vec<LineView>,
 }

@@ -14,6 +14,7 @@ pub mod notice;
 pub mod pages;
 pub mod people;
 pub mod session;
+pub mod strips;
 pub mod ticket_lists;
 pub mod tickets;
 pub mod windows;
