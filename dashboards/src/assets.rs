@@ -46,6 +46,12 @@ pub fn page(name: &str) -> Option<String> {
     )
 }
 
+/// The start page for a screen's box, as one file. It is no part of the build: a box keeps its copy
+/// over many of them.
+pub fn loader() -> &'static str {
+    include_str!("../loader/loader.html")
+}
+
 fn media_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("css") => "text/css; charset=utf-8",

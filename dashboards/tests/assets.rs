@@ -124,6 +124,10 @@ fn scripts_and_styles_keep_to_what_an_old_screen_understands() {
             .replace("max-aspect-ratio", "");
         found.extend(finds(&name, &style, &MISSING_IN_STYLES));
     }
+    let loader = dashboards::assets::loader();
+    found.extend(finds("loader", loader, &MISSING_IN_SCRIPTS));
+    let style = loader.replace("max-aspect-ratio", "");
+    found.extend(finds("loader", &style, &MISSING_IN_STYLES));
     assert!(found.is_empty(), "{found:#?}");
 }
 

@@ -16,6 +16,17 @@ const now = () => performance.now();
 const isWhole = (topic) => /^(queue|window|ticket|device)\./.test(topic);
 
 /**
+ * Loads the page again, after the server has shown that it can serve it: a page that is loaded while the server is
+ * away ends at the browser's own error page. Rejects when the server cannot.
+ */
+export async function loadAgain(before) {
+  const answer = await fetch(location.href, { credentials: "same-origin", cache: "no-store" });
+  if (!answer.ok) throw new Error("http " + answer.status);
+  if (before) before();
+  location.reload();
+}
+
+/**
  * options: topics, token (a ticket's, else the cookie is used),
  *   onSnapshot(topic, data, frame), onDelta(topic, data, frame), onError(topic, code, detail),
  *   onState(state, {resumed}) with "boot" | "live" | "stale" | "offline" | "denied",
@@ -109,8 +120,7 @@ export function connectLive(options) {
     reloading = true;
     const attempt = () => {
       if (options.mayReload && !options.mayReload()) return void setTimeout(attempt, 2000);
-      memory.set("hallkeeper.reloaded", seen, sessionStorage);
-      return location.reload();
+      return loadAgain(() => memory.set("hallkeeper.reloaded", seen, sessionStorage)).catch(() => setTimeout(attempt, ASK_AGAIN_MS));
     };
     setTimeout(attempt, Math.random() * (options.reloadWithinMs || 5000));
   }

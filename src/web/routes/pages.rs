@@ -1,6 +1,8 @@
 //! The pages, their files, and the code on the slip.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, LOCATION,
+};
 use actix_web::web::{Data, Path, Query, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use dashboards::assets;
@@ -20,7 +22,11 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
     connect-src 'self' ws: wss:; frame-ancestors 'self'";
 
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(asset).service(slip_code).service(favicon);
+    config
+        .service(asset)
+        .service(slip_code)
+        .service(favicon)
+        .service(loader);
     for (path, name) in [
         ("/", "index"),
         ("/board/{hall}", "board"),
@@ -112,6 +118,16 @@ async fn asset(path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
         .content_type(media_type)
         .insert_header((CACHE_CONTROL, caching))
         .body(content.into_owned()))
+}
+
+/// The start page for a screen's box, to be kept there as a file.
+#[get("/loader.html")]
+async fn loader() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"loader.html\""))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(assets::loader())
 }
 
 #[get("/favicon.ico")]
