@@ -7,6 +7,8 @@ use anyhow::{Context as _, ensure};
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+use crate::strips::Networks;
+
 /// The defaults, which are also the manual.
 pub const DEFAULTS: &str = include_str!("default.toml");
 
@@ -18,6 +20,7 @@ pub struct Settings {
     pub database: Database,
     pub session: Session,
     pub devices: Devices,
+    pub strips: Strips,
     pub demo: Demo,
     pub log: Log,
 }
@@ -69,6 +72,12 @@ pub struct Devices {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Strips {
+    pub networks: Networks,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Demo {
     pub speed: f64,
     pub seed: u64,
@@ -97,7 +106,8 @@ impl Settings {
             .separator("__")
             .try_parsing(true)
             .list_separator(",")
-            .with_list_parse_key("server.origins");
+            .with_list_parse_key("server.origins")
+            .with_list_parse_key("strips.networks");
         let settings: Self = layers
             .add_source(environment)
             .build()

@@ -11,6 +11,7 @@ pub mod devices;
 pub mod first_start;
 pub mod replay;
 pub mod store;
+pub mod strips;
 pub mod telemetry;
 pub mod web;
 
@@ -31,6 +32,7 @@ use tracing::{info, warn};
 
 use crate::config::Settings;
 use crate::devices::Devices;
+use crate::strips::Wires;
 use crate::web::App;
 use crate::web::auth::Auth;
 
@@ -93,11 +95,16 @@ impl Application {
             ms = started.elapsed().as_millis() as u64,
             "halls are live"
         );
+        let wires = Wires::new(settings.strips.networks.clone(), devices.clone());
+        let strips = strips::start(&system, &stores.records, wires)
+            .await
+            .context("could not load the LED strips")?;
         let app = Data::new(App {
             system,
             records: stores.records,
             auth,
             devices,
+            strips,
             settings,
             started,
         });
@@ -153,6 +160,7 @@ impl Application {
         });
         self.server.await?;
         info!("stopping");
+        app.strips.farewell().await;
         let _ = app.system.supervisor.send(KeepAll).await;
         Ok(())
     }

@@ -13,6 +13,7 @@
 //! * [`hall`]: one hall, one command at a time; journals, then applies, then shows.
 //! * [`window`]: one window's clerk, heartbeat and day; asks its hall.
 //! * [`queue`]: the flow through one queue, and its wait estimates.
+//! * [`strip`]: the link to one LED strip on a wire; follows its window.
 //! * [`hub`]: topics, their last frames, and who follows them.
 //! * [`city`]: every hall's latest face.
 //! * [`journal`]: what many halls write, in one durable transaction.
@@ -30,6 +31,7 @@ pub mod memory;
 pub mod ports;
 pub mod publisher;
 pub mod queue;
+pub mod strip;
 pub mod supervisor;
 pub mod system;
 pub mod window;

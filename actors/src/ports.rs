@@ -10,6 +10,8 @@ use rules::ticket::Ticket;
 use rules::time::Timestamp;
 use thiserror::Error;
 
+use crate::strip::{StripMessage, StripPlan, StripStatus};
+
 /// An answer that takes its time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
 
@@ -97,6 +99,22 @@ pub trait Store: Send + Sync {
 
     /// Keeps a snapshot and forgets older ones.
     fn keep_snapshot<'a>(&'a self, hall: &'a HallId, seq: u64, body: String) -> Answer<'a, ()>;
+}
+
+/// The way to one LED strip.
+pub trait StripLink: Send {
+    /// Puts a message on the strip, connecting first where that is needed. Done when the strip has
+    /// confirmed it or, if it cannot, when it is sent. It takes a second at most.
+    fn show<'a>(&'a mut self, message: &'a StripMessage) -> Answer<'a, ()>;
+}
+
+/// All ways to LED strips, and who is told of them.
+pub trait StripPort: Send + Sync {
+    /// A link that is not yet connected.
+    fn link(&self, plan: &StripPlan) -> Box<dyn StripLink>;
+
+    /// A strip was tried: it shows what it shall, or it does not answer. Must not block.
+    fn noticed(&self, hall: &HallId, strip: &str, status: &StripStatus);
 }
 
 /// A hall's clock. Most halls live by the machine's; a replayed day runs by its own.

@@ -17,6 +17,7 @@ use actix_web::error::QueryPayloadError;
 use actix_web::web::{self, ServiceConfig};
 use actors::clock::SystemClock;
 use actors::ports::Clock as _;
+use actors::strip::Strips;
 use actors::supervisor::HallHandle;
 use rules::ids::HallId;
 use rules::time::Timestamp;
@@ -36,6 +37,7 @@ pub struct App {
     pub records: Records,
     pub auth: Auth,
     pub devices: Arc<Devices>,
+    pub strips: Strips,
     pub settings: Settings,
     pub started: Instant,
 }

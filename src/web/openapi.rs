@@ -5,10 +5,10 @@ use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
 use crate::web::error::ProblemBody;
+use crate::web::routes::strips;
 use crate::web::routes::{
     accounts, audit, devices, floor, halls, notice, people, session, ticket_lists, tickets, windows,
 };
-use crate::web::routes::strips;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -75,6 +75,10 @@ use crate::web::routes::strips;
         people::feed_case,
         audit::list,
         strips::preview,
+        strips::list,
+        strips::show,
+        strips::put,
+        strips::remove,
     ),
     components(schemas(ProblemBody))
 )]

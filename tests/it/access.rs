@@ -73,6 +73,12 @@ fn attempts() -> Vec<Attempt> {
     add(InHall(SeeHall), get, "/halls/H1/tickets/1", None);
     let strip = "/halls/H1/windows/1/strip.json";
     add(InHall(SeeHall), get, strip, None);
+    add(InHall(ManageDevices), get, "/halls/H1/strips", None);
+    let wired = json!({"window": "none", "protocol": "line", "address": "x:1", "size": "64x16"});
+    let strip = "/halls/H1/strips/none";
+    add(InHall(ManageDevices), get, strip, None);
+    add(InHall(ManageDevices), put, strip, Some(&wired));
+    add(InHall(ManageDevices), delete, strip, None);
     let unknown = json!({"service": "none"});
     add(
         InHall(IssueTicket),

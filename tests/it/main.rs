@@ -11,6 +11,7 @@ mod browser;
 mod harness;
 mod journal_contract;
 mod live_feed;
+mod loader;
 mod recovery;
 mod scenarios;
 mod strips;

@@ -14,6 +14,7 @@ mod keys;
 mod order;
 mod sessions;
 mod settings;
+mod strips;
 mod tags;
 mod tickets;
 
@@ -30,6 +31,7 @@ pub use devices::DeviceRow;
 pub use keys::Claim;
 pub use order::{TicketKey, TicketSort};
 pub use sessions::SessionRow;
+pub use strips::StripRow;
 pub use tags::TagRow;
 pub use tickets::{HallTicket, PAGE_MAX, TicketFilter, TicketPage};
 
