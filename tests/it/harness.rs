@@ -38,6 +38,56 @@ impl Drop for Folder {
     }
 }
 
+/// A clock that the test sets, for servers started with its settings.
+pub struct SetClock {
+    folder: Folder,
+    library: String,
+}
+
+impl SetClock {
+    /// Showing the right time; `None` where the command faketime is missing.
+    pub fn new() -> Option<Self> {
+        let output = Command::new("faketime")
+            .args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"])
+            .output()
+            .ok()?;
+        let library = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        let found = output.status.success() && !library.is_empty();
+        let clock = Self {
+            folder: Folder::new(),
+            library: found.then_some(library)?,
+        };
+        clock.set_ahead(0);
+        Some(clock)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("offset")
+    }
+
+    /// The servers' clocks run so many seconds ahead from now on.
+    pub fn set_ahead(&self, secs: i64) {
+        let fresh = self.folder.path().join("fresh");
+        std::fs::write(&fresh, format!("{secs:+}\n")).expect("written");
+        std::fs::rename(&fresh, self.file()).expect("renamed");
+    }
+
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let file = self.file().display().to_string();
+        let settings = [
+            ("LD_PRELOAD", self.library.as_str()),
+            ("FAKETIME_TIMESTAMP_FILE", &file),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ("DONT_FAKE_MONOTONIC", "1"),
+            ("NO_FAKE_STAT", "1"),
+        ];
+        settings
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec()
+    }
+}
+
 /// A running server.
 pub struct Server {
     child: Child,

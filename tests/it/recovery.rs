@@ -19,7 +19,7 @@ use actix_web::rt::time::sleep;
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection as _};
 
-use crate::harness::{Client, Folder, PATIENCE, Server};
+use crate::harness::{Client, Folder, PATIENCE, Server, SetClock};
 use book::{Book, Chance, Tally};
 use load::{Load, Temper};
 
@@ -190,11 +190,9 @@ async fn a_full_file_system_refuses_and_recovers() {
 
 #[actix_web::test]
 async fn a_clock_set_over_midnight_and_back_gives_no_number_twice() {
-    let Some(library) = faketime() else {
+    let Some(clock) = SetClock::new() else {
         return say("not tried: a clock that is set (the command faketime is missing)");
     };
-    let folder = Folder::new();
-    let file = folder.path().join("offset");
     let day = 86_400;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -202,21 +200,13 @@ async fn a_clock_set_over_midnight_and_back_gives_no_number_twice() {
         .as_secs();
     let midnight = (now / day + 1) * day;
     // In seconds after the hall's midnight.
-    let set = |at: i64| {
-        let ahead = midnight as i64 + at - now as i64;
-        let fresh = folder.path().join("fresh");
-        std::fs::write(&fresh, format!("{ahead:+}\n")).expect("written");
-        std::fs::rename(&fresh, &file).expect("renamed");
-    };
+    let set = |at: i64| clock.set_ahead(midnight as i64 + at - now as i64);
     set(-120);
-    let settings = [
-        ("LD_PRELOAD", library.as_str()),
-        ("FAKETIME_TIMESTAMP_FILE", file.to_str().expect("a path")),
-        ("FAKETIME_NO_CACHE", "1"),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ("DONT_FAKE_MONOTONIC", "1"),
-        ("NO_FAKE_STAT", "1"),
-    ];
+    let settings = clock.settings();
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     let mut server = Server::start_with(&settings, &[]).await;
     let hall = json!({
         "id": "H1", "name": "H1", "time_zone": "Etc/UTC", "windows": [],
@@ -578,16 +568,6 @@ async fn count(url: &str, statement: &'static str) -> i64 {
     let mut database = AnyConnection::connect(url).await.expect("the database");
     let counted = sqlx::query_scalar(statement).fetch_one(&mut database).await;
     counted.expect("a count")
-}
-
-/// The library that shows a process another time.
-fn faketime() -> Option<String> {
-    let output = Command::new("faketime")
-        .args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"])
-        .output()
-        .ok()?;
-    let library = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !library.is_empty()).then_some(library)
 }
 
 fn runs(program: &str, arguments: &[&str]) -> bool {
