@@ -49,6 +49,7 @@ pub struct Snapshot<'a> {
     pub zones: &'a [Zone],
     pub hours: &'a OpeningHours,
     pub visitor_issuing: bool,
+    pub public_board: bool,
     pub notice: Option<NoticeFace<'a>>,
 }
 
@@ -164,6 +165,7 @@ pub fn snapshot(hall: &Hall, clock: ClockFace) -> Snapshot<'_> {
         zones: &config.options.zones,
         hours: &config.options.hours,
         visitor_issuing: config.options.visitor_issuing,
+        public_board: config.options.public_board,
         notice: notice_face(hall),
     }
 }

@@ -71,6 +71,8 @@ pub fn configure(config: &mut ServiceConfig) {
 struct SocketQuery {
     /// A device's token, or the token of a slip.
     t: Option<String>,
+    /// The hall whose board somebody without a token would like to see.
+    board: Option<String>,
 }
 
 /// Opens the live feed.
@@ -82,7 +84,7 @@ async fn open(
     payload: Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
     check_origin(&request, &app.settings.server.origins)?;
-    let who = admit(&app, &request, query.t.as_deref()).await?;
+    let who = admit(&app, &request, &query).await?;
     let lang = lang_of(&request);
     let mut response = handshake(&request).map_err(|error| not_a_socket(&error))?;
     let address = address_of(&request);
@@ -137,10 +139,12 @@ enum Who {
     Known { token: Box<str> },
     /// Has a slip.
     Holder(Token),
+    /// Looks at the board of a hall that lets everybody look.
+    Viewer(HallId),
 }
 
-async fn admit(app: &App, request: &HttpRequest, query: Option<&str>) -> Result<Who, Problem> {
-    let shown = query.map(str::to_owned).into_iter();
+async fn admit(app: &App, request: &HttpRequest, query: &SocketQuery) -> Result<Who, Problem> {
+    let shown = query.t.clone().into_iter();
     for token in shown.chain(proofs(request).iter().map(|proof| proof.token().to_owned())) {
         if app.auth.recognise(&token, app.now()).is_some() {
             return Ok(Who::Known {
@@ -151,7 +155,21 @@ async fn admit(app: &App, request: &HttpRequest, query: Option<&str>) -> Result<
             return Ok(Who::Holder(Token(token)));
         }
     }
+    if let Some(Ok((hall, _))) = query.board.as_deref().map(|hall| app.hall(hall))
+        && shows_everybody(app, &hall).await
+    {
+        return Ok(Who::Viewer(hall));
+    }
     Err(Problem::unauthorized())
+}
+
+/// Whether a hall's board is for everybody.
+async fn shows_everybody(app: &App, hall: &HallId) -> bool {
+    let Ok((_, handle)) = app.hall(hall.as_str()) else {
+        return false;
+    };
+    let public = handle.read(|hall, _| hall.config().options.public_board);
+    public.await == Some(true)
 }
 
 /// The hall of a slip's token, if the ticket lives.
@@ -208,7 +226,7 @@ impl ScreenSocket {
     fn new(app: Arc<App>, who: Who, address: String, lang: Lang, payload: Payload) -> Self {
         let device = match &who {
             Who::Known { token } => app.auth.recognise(token, app.now()),
-            Who::Holder(_) => None,
+            Who::Holder(_) | Who::Viewer(_) => None,
         };
         let mut hello =
             json!({"kind": "hello", "build": assets::build(), "at": app.now().rfc3339_utc()});
@@ -368,8 +386,19 @@ impl ScreenSocket {
         match self.may_follow(&topic) {
             Ok(watch) => {
                 let app = Arc::clone(&self.app);
-                self.subscribing
-                    .push(Box::pin(find(app, topic, watch, since)));
+                let viewer = match &self.who {
+                    Who::Viewer(hall) => Some(hall.clone()),
+                    Who::Known { .. } | Who::Holder(_) => None,
+                };
+                self.subscribing.push(Box::pin(async move {
+                    match viewer {
+                        Some(hall) if !shows_everybody(&app, &hall).await => Err(NoTopic {
+                            topic,
+                            code: "forbidden",
+                        }),
+                        _ => find(app, topic, watch, since).await,
+                    }
+                }));
             }
             Err(code) => {
                 if let ("forbidden", Some(principal)) = (code, self.principal()) {
@@ -401,8 +430,18 @@ impl ScreenSocket {
             let token = Token(rest.to_owned());
             return match &self.who {
                 Who::Holder(own) if *own != token => Err("forbidden"),
+                Who::Viewer(_) => Err("forbidden"),
                 // Whoever knows the token has seen the slip.
                 Who::Holder(_) | Who::Known { .. } => Ok(Some(token)),
+            };
+        }
+        if let Who::Viewer(own) = &self.who {
+            let board = matches!(family, "hall" | "queue");
+            let here = rest.split('.').next() == Some(own.as_str());
+            return if board && here {
+                Ok(None)
+            } else {
+                Err("forbidden")
             };
         }
         let Some(principal) = self.principal() else {
@@ -485,14 +524,14 @@ impl ScreenSocket {
     fn principal(&self) -> Option<Principal> {
         match &self.who {
             Who::Known { token } => self.app.auth.recognise(token, self.app.now()),
-            Who::Holder(_) => None,
+            Who::Holder(_) | Who::Viewer(_) => None,
         }
     }
 
     fn still_known(&self) -> bool {
         match &self.who {
             Who::Known { .. } => self.principal().is_some(),
-            Who::Holder(_) => true,
+            Who::Holder(_) | Who::Viewer(_) => true,
         }
     }
 

@@ -5,9 +5,10 @@ import { memory } from "./dom.js";
 const STALE_MS = 3000;      // no frame for longer: the page must say so
 const OFFLINE_MS = 60000;   // no frame for longer: counts and estimates are now false
 const DEAD_MS = 8000;       // an open but silent socket is given up
-const OPENING_MS = 10000;
+const OPENING_MS = 5000;
 const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 15000;
+const LONGEST_DELAY_MS = 3000;   // a server that is back is noticed within four seconds
+const FAILED_AGAIN_MS = 15000;
 const ASK_AGAIN_MS = 5000;
 
 const now = () => performance.now();
@@ -27,7 +28,7 @@ export async function loadAgain(before) {
 }
 
 /**
- * options: topics, token (a ticket's, else the cookie is used),
+ * options: topics, token (a ticket's, else the cookie is used), board (a hall whose board may be open to all),
  *   onSnapshot(topic, data, frame), onDelta(topic, data, frame), onError(topic, code, detail),
  *   onState(state, {resumed}) with "boot" | "live" | "stale" | "offline" | "denied",
  *   mayReload() and reloadWithinMs for a server that now serves a newer page.
@@ -130,7 +131,8 @@ export function connectLive(options) {
     timer = 0;
     if (closed || socket) return;
     const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-    const path = "/ws" + (options.token ? "?t=" + encodeURIComponent(options.token) : "");
+    const query = options.token ? "?t=" + encodeURIComponent(options.token) : options.board ? "?board=" + encodeURIComponent(options.board) : "";
+    const path = "/ws" + query;
     const mine = new WebSocket(scheme + location.host + path);
     let welcomed = false;
     socket = mine;
@@ -181,7 +183,7 @@ export function connectLive(options) {
       if (opening ? now() - opened > OPENING_MS : silent > DEAD_MS && now() - opened > DEAD_MS) giveUp();
     }
     for (const [topic, entry] of topics) {
-      if (entry.failed && now() - entry.failed > LONGEST_DELAY_MS) { entry.failed = 0; entry.asked = 0; ask(topic); }
+      if (entry.failed && now() - entry.failed > FAILED_AGAIN_MS) { entry.failed = 0; entry.asked = 0; ask(topic); }
       else if (entry.asked && !entry.failed && now() - entry.asked > ASK_AGAIN_MS && silent < STALE_MS) ask(topic);
     }
     const next = denied ? "denied" : silent > OFFLINE_MS ? "offline" : silent > STALE_MS ? "stale" : heard ? "live" : "boot";

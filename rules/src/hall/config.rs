@@ -59,6 +59,8 @@ pub const NO_ZONE: &str = "-";
 pub struct Options {
     /// Visitors may take a number without a device, from their own phone.
     pub visitor_issuing: bool,
+    /// Anybody may look at the hall's board, as on a phone, without a device's token.
+    pub public_board: bool,
     /// The hall is a demonstration: every screen says so.
     pub demo: bool,
     pub menu: Vec<MenuEntry>,

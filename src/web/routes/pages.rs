@@ -25,6 +25,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(asset)
         .service(slip_code)
+        .service(board_code)
         .service(favicon)
         .service(loader);
     for (path, name) in [
@@ -158,11 +159,32 @@ async fn slip_code(
             "there is no such ticket",
         ));
     }
-    let base = base_url(&request, &app);
-    let picture = picture_of(&format!("{base}/t/{token}")).ok_or_else(|| {
+    code(&request, &app, &format!("/t/{token}"))
+}
+
+/// The code on a board: where a visitor takes a number on the own phone, or sees the board there.
+#[get("/board/{hall}/code.svg")]
+async fn board_code(
+    request: HttpRequest,
+    app: Data<App>,
+    hall: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let (hall, handle) = app.hall(&hall)?;
+    let issuing = handle.read(|hall, _| hall.config().options.visitor_issuing);
+    let page = match issuing.await {
+        Some(true) => "take",
+        _ => "board",
+    };
+    code(&request, &app, &format!("/{page}/{hall}"))
+}
+
+/// The code of one of this server's addresses.
+fn code(request: &HttpRequest, app: &App, path: &str) -> Result<HttpResponse, Problem> {
+    let base = base_url(request, app);
+    let picture = picture_of(&format!("{base}{path}")).ok_or_else(|| {
         Problem::invalid(
             "token",
-            if lang_of(&request) == rules::name::Lang::En {
+            if lang_of(request) == rules::name::Lang::En {
                 "too long"
             } else {
                 "过长"
