@@ -7,6 +7,7 @@
 
 mod access;
 mod bad_input;
+mod board;
 mod browser;
 mod harness;
 mod journal_contract;

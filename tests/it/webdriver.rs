@@ -117,6 +117,7 @@ impl Browser {
         .await;
     }
 
+    /// Asks the browser itself.
     pub async fn devtools(&self, name: &str, params: Value) -> Value {
         let body = json!({"cmd": name, "params": params});
         self.ask_driver("goog/cdp/execute", body).await

@@ -49,6 +49,7 @@ export function fit(node, least = 0.4) {
   if (!node.clientWidth || !spills()) return;
   const full = parseFloat(getComputedStyle(node).fontSize);
   let size = node.classList.contains("two") ? full : Math.max(full * least, Math.floor((full * node.clientWidth) / node.scrollWidth) + 1);
+  node.style.fontSize = size + "px";
   while (spills() && size > full * least) {
     size -= 1;
     node.style.fontSize = size + "px";

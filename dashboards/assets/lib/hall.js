@@ -26,7 +26,7 @@ function replaceWhole(into, changes) {
 /** The snapshot of `hall.{h}` after one delta; the given snapshot is left as it was. */
 export function foldHall(data, delta) {
   const next = Object.assign({}, data);
-  for (const field of ["figures", "missed", "state", "day", "name", "clock", "menu", "zones", "demo", "calls"]) {
+  for (const field of ["figures", "missed", "state", "day", "name", "clock", "menu", "zones", "demo", "calls", "notice"]) {
     if (delta[field] !== undefined) next[field] = delta[field];
   }
   if (delta.services) next.services = mergeFields(data.services, delta.services);
@@ -89,6 +89,11 @@ export class HallClock {
     return this.anchor.hall + (this.serverNow() - this.anchor.server) * this.rate;
   }
 
+  /** The hall's local time, in milliseconds since 1970 as if it were UTC. */
+  local() {
+    return this.now() + this.zone * 60000;
+  }
+
   /** "10:23" or "10:23:41" in the hall's zone. */
   time(ms = this.now(), seconds = false) {
     if (!Number.isFinite(ms)) return "--:--";
@@ -125,6 +130,15 @@ export function estimateText(estimate) {
   if (high <= 0) return t("estimate.none");
   const low = Math.max(1, Math.min(high, Math.round((estimate.p50_secs || 0) / 60)));
   return low >= high ? t("estimate.about", { n: high }) : t("estimate.range", { low, high });
+}
+
+/** An estimate for a wall, where a minute more or less means nothing: a range in steps of five; null when there is none. */
+export function roughEstimate(estimate) {
+  if (!estimate || typeof estimate.p80_secs !== "number") return null;
+  if (estimate.p80_secs <= 0) return t("estimate.none");
+  const high = Math.ceil(estimate.p80_secs / 300) * 5;
+  const low = Math.min(high - 5, Math.round((estimate.p50_secs || 0) / 300) * 5);
+  return low <= 0 ? t("estimate.within", { n: high }) : t("estimate.range", { low, high });
 }
 
 /** The mark on every page of a rehearsed hall, with its speed. */

@@ -26,6 +26,7 @@ const TABLE = {
 
   "estimate.none": ["无需等候", "no wait"],
   "estimate.about": ["约 {n} 分钟", "about {n} min"],
+  "estimate.within": ["{n} 分钟内", "up to {n} min"],
   "estimate.range": ["{low}–{high} 分钟", "{low}–{high} min"],
 
   "form.save": ["保存", "Save"], "form.saved": ["已保存", "Saved"], "form.cancel": ["取消", "Cancel"], "form.ok": ["知道了", "OK"],
@@ -63,6 +64,15 @@ const TABLE = {
   "board.follow-staff": ["请听从现场工作人员引导", "Please follow the staff on site"],
   "board.lost": ["系统离线，请听从现场工作人员引导", "System offline. Please follow the staff on site"],
   "board.empty": ["暂无叫号", "No calls yet"], "board.empty-hint": ["请先在取号机取号，留意本屏", "Take a number at the kiosk, then watch this screen"],
+  "board.guide": ["业务与窗口", "Services and windows"], "board.empty-hint-phone": ["请在取号机或用手机扫码取号，留意本屏", "Take a number at the kiosk or with your phone, then watch this screen"],
+  "board.lunch-windows": ["午间值守窗口 {windows}", "Open over lunch: windows {windows}"], "board.lunch": ["午间休息，{at} 继续叫号", "Lunch break. Calls go on at {at}"],
+  "board.all-paused": ["窗口暂停叫号，请稍候", "No window is calling at the moment. Please wait"],
+  "board.unknown-zone": ["没有这个分区", "There is no such zone"], "board.unknown-zone-hint": ["请核对网址中的分区编号", "Please check the zone in the address"],
+  "board.code-take": ["扫码取号", "Take a number"], "board.code-follow": ["手机看叫号", "On your phone"],
+  "closed.before": ["尚未开始服务", "Not open yet"], "closed.break": ["午间休息", "Lunch break"], "closed.after": ["今日服务已结束", "Closed for today"], "closed.off": ["今日不开放", "Closed today"],
+  "closed.today": ["今天", "today"], "closed.next": ["下次开放：{day} {at}", "Opens {day} at {at}"],
+  "hours.days": ["{from}至{to}", "{from} – {to}"], "hours.off": ["休息", "closed"],
+  "board.emergency": ["紧急通知", "Emergency"],
   "board.closed": ["当前未开放服务", "The hall is closed"], "board.closed-hint": ["请在服务时间前来办理", "Please come back during service hours"],
   "board.denied": ["本屏未获授权", "This screen is not authorised"], "board.denied-hint": ["请管理员在“设备”中重新登记本屏", "Ask the manager to register this screen again under Devices"],
   "board.unknown-hall": ["没有这个大厅", "There is no such hall"], "board.unknown-hall-hint": ["请核对网址中的大厅编号", "Please check the hall in the address"],
