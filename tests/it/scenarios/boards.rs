@@ -1,5 +1,6 @@
 //! What screens show: A02, A04.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
@@ -451,4 +452,54 @@ async fn a_bad_notice_and_bad_hours_are_refused_with_the_field() {
         .await
         .expect(200);
     assert_eq!(changed["hours"], hours);
+}
+
+/// Without a token nobody sees anything; of a hall that shows its board to everybody one sees the
+/// board and its queues, and nothing else.
+#[actix_web::test]
+async fn a_public_board_shows_everybody_the_calls_and_nothing_besides() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    server.hall("H2", 1).await;
+    let visitor = server.visitor();
+    let door = "/ws?board=H1";
+    assert_eq!(visitor.socket(door).await.err(), Some(401));
+    let open = json!({"options": {"public_board": true}});
+    admin.put("/halls/H1", open).await.expect(200);
+    assert_eq!(visitor.socket("/ws?board=H2").await.err(), Some(401));
+    assert_eq!(visitor.socket("/ws").await.err(), Some(401));
+
+    let mut live = visitor.socket(door).await.expect("a socket");
+    let topics = [
+        "hall.H1",
+        "queue.H1.S1",
+        "window.H1.1",
+        "city",
+        "hall.H2",
+        "queue.H2.S1",
+        "ticket.H1.x",
+        "device.wall",
+    ];
+    live.say(&json!({"subscribe": topics})).await;
+    let mut refused = BTreeMap::new();
+    while refused.len() < topics.len() {
+        let frame = live.next().await.expect("a frame");
+        if let Some(topic) = frame["topic"].as_str() {
+            refused.insert(topic.to_owned(), frame["code"] == "forbidden");
+        }
+    }
+    refused.retain(|_, refused| !*refused);
+    let allowed: Vec<&String> = refused.keys().collect();
+    assert_eq!(allowed, ["hall.H1", "queue.H1.S1"]);
+
+    // The hall thinks better of it: who asks again is refused.
+    let shut = json!({"options": {"public_board": false}});
+    admin.put("/halls/H1", shut).await.expect(200);
+    live.say(&json!({"unsubscribe": ["hall.H1"]})).await;
+    live.say(&json!({"subscribe": ["hall.H1"]})).await;
+    let refused = live
+        .frames_until("hall.H1", |frame| frame["kind"] == "error")
+        .await;
+    assert_eq!(refused.last().unwrap()["code"], "forbidden");
+    assert_eq!(visitor.socket(door).await.err(), Some(401));
 }
