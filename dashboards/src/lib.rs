@@ -14,4 +14,5 @@ pub mod frame;
 pub mod queue;
 pub mod strip;
 pub mod ticket;
+pub mod voice;
 pub mod window;

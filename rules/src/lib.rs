@@ -20,6 +20,7 @@
 //!
 //! Modules in reading order.
 
+pub mod announce;
 pub mod calling;
 pub mod figures;
 pub mod flow;
@@ -31,6 +32,7 @@ pub mod ids;
 pub mod name;
 pub mod number;
 pub mod policy;
+pub mod speech;
 pub mod ticket;
 pub mod time;
 pub mod window;

@@ -10,6 +10,7 @@ use crate::ids::{MenuId, ServiceId, WindowId, ZoneId};
 use crate::name::Name;
 use crate::number::NumberTemplate;
 use crate::policy::CallPolicy;
+use crate::speech::VoiceOptions;
 use crate::time::TimeZone;
 use crate::window::WindowPlan;
 
@@ -68,6 +69,7 @@ pub struct Options {
     pub zones: Vec<Zone>,
     /// Told on the board of a closed hall.
     pub hours: OpeningHours,
+    pub voice: VoiceOptions,
 }
 
 /// The whole set-up of a hall.
@@ -167,7 +169,11 @@ impl HallConfig {
             return Err(Refusal::invalid(field, reason));
         }
         self.check_menu(options)?;
-        self.check_zones(options)
+        self.check_zones(options)?;
+        match options.voice.fault() {
+            Some(reason) => Err(Refusal::invalid("options.voice.languages", reason)),
+            None => Ok(()),
+        }
     }
 
     fn check_zones(&self, options: &Options) -> Result<(), Refusal> {
