@@ -21,6 +21,7 @@ pub struct Settings {
     pub session: Session,
     pub devices: Devices,
     pub strips: Strips,
+    pub voice: Voice,
     pub demo: Demo,
     pub log: Log,
 }
@@ -78,6 +79,12 @@ pub struct Strips {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Voice {
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Demo {
     pub speed: f64,
     pub seed: u64,
@@ -118,6 +125,15 @@ impl Settings {
             })?;
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Where a hall's own recordings lie.
+    pub fn voice_dir(&self) -> PathBuf {
+        if self.voice.dir.as_os_str().is_empty() {
+            self.data.dir.join("voice")
+        } else {
+            self.voice.dir.clone()
+        }
     }
 
     fn check(&self) -> anyhow::Result<()> {

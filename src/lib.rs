@@ -13,6 +13,7 @@ pub mod replay;
 pub mod store;
 pub mod strips;
 pub mod telemetry;
+pub mod voice;
 pub mod web;
 
 use std::net::{SocketAddr, TcpListener};
@@ -105,6 +106,7 @@ impl Application {
             auth,
             devices,
             strips,
+            clips: voice::load(&settings.voice_dir()),
             settings,
             started,
         });

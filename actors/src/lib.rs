@@ -7,13 +7,15 @@
 //!    │ one per hall, by factory             ↑ group commit
 //! HallActor ────────────────────────────────┘
 //!    ├── WindowActor  one per window
-//!    └── QueueActor   one per service
+//!    ├── QueueActor   one per service
+//!    └── VoiceActor   what is said in its zones
 //! ```
 //!
 //! * [`hall`]: one hall, one command at a time; journals, then applies, then shows.
 //! * [`window`]: one window's clerk, heartbeat and day; asks its hall.
 //! * [`queue`]: the flow through one queue, and its wait estimates.
 //! * [`strip`]: the link to one LED strip on a wire; follows its window.
+//! * [`voice`]: what is said in a hall's zones, and which screen says it.
 //! * [`hub`]: topics, their last frames, and who follows them.
 //! * [`city`]: every hall's latest face.
 //! * [`journal`]: what many halls write, in one durable transaction.
@@ -34,6 +36,7 @@ pub mod queue;
 pub mod strip;
 pub mod supervisor;
 pub mod system;
+pub mod voice;
 pub mod window;
 
 pub use system::System;

@@ -82,6 +82,8 @@ pub enum Action {
     IssueTicket,
     /// Call and serve at windows.
     CallAtWindow,
+    /// Speak in a zone, as one of its screens.
+    Speak,
     /// See at a window who is there, who is next, and the own day.
     WorkWindow,
     /// See tickets with who holds them, masked.
@@ -103,11 +105,12 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SeeHall,
         Self::SeeFloor,
         Self::IssueTicket,
         Self::CallAtWindow,
+        Self::Speak,
         Self::WorkWindow,
         Self::ReadTickets,
         Self::ExportTickets,
@@ -130,6 +133,7 @@ impl Action {
             Self::SeeFloor => &[Manager, Supervisor, Admin],
             Self::IssueTicket => &[Kiosk, Clerk, Manager, Admin],
             Self::CallAtWindow => &[Pager, Clerk, Manager, Admin],
+            Self::Speak => &[Screen],
             Self::WorkWindow => &[Clerk, Manager, Admin],
             Self::ReadTickets => &[Clerk, Manager, Supervisor, Admin],
             Self::ExportTickets => &[Manager, Supervisor, Admin],
@@ -148,6 +152,7 @@ impl Action {
             Self::SeeFloor => "see_floor",
             Self::IssueTicket => "issue_ticket",
             Self::CallAtWindow => "call_at_window",
+            Self::Speak => "speak",
             Self::WorkWindow => "work_window",
             Self::ReadTickets => "read_tickets",
             Self::ExportTickets => "export_tickets",

@@ -22,6 +22,8 @@ use actors::supervisor::HallHandle;
 use rules::ids::HallId;
 use rules::time::Timestamp;
 
+use dashboards::voice::Clips;
+
 use crate::config::Settings;
 use crate::devices::Devices;
 use crate::store::Records;
@@ -38,6 +40,8 @@ pub struct App {
     pub auth: Auth,
     pub devices: Arc<Devices>,
     pub strips: Strips,
+    /// What is spoken with.
+    pub clips: Clips,
     pub settings: Settings,
     pub started: Instant,
 }
@@ -144,6 +148,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::windows::configure)
                         .configure(routes::ticket_lists::configure)
                         .configure(routes::tickets::configure)
+                        .configure(routes::voice::configure)
                         .configure(routes::halls::configure)
                         .configure(routes::notice::configure)
                         .configure(routes::accounts::configure)

@@ -7,7 +7,8 @@ use utoipa::OpenApi;
 use crate::web::error::ProblemBody;
 use crate::web::routes::strips;
 use crate::web::routes::{
-    accounts, audit, devices, floor, halls, notice, people, session, ticket_lists, tickets, windows,
+    accounts, audit, devices, floor, halls, notice, people, session, ticket_lists, tickets, voice,
+    windows,
 };
 
 #[derive(OpenApi)]
@@ -56,6 +57,9 @@ use crate::web::routes::{
         windows::next,
         windows::my_day,
         windows::held,
+        voice::show,
+        voice::attend,
+        voice::sound,
         accounts::list_users,
         accounts::add_user,
         accounts::change_user,

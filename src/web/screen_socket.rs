@@ -449,7 +449,7 @@ impl ScreenSocket {
         };
         let allowed = match family {
             "city" => principal.may(Action::SeeHall) && principal.scope.everywhere(),
-            "hall" | "queue" | "window" => {
+            "hall" | "queue" | "window" | "voice" => {
                 let hall = rest.split('.').next().unwrap_or_default();
                 let hall: HallId = hall.parse().map_err(|_| "unknown_topic")?;
                 principal.may_in(Action::SeeHall, &hall)

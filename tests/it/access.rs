@@ -42,7 +42,7 @@ impl Right {
 fn attempts() -> Vec<Attempt> {
     use Action::{
         CallAtWindow, ExportTickets, FeedCases, IssueTicket, ManageDevices, ManageHall, ManageTags,
-        PostNotice, ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeFloor, SeeHall,
+        PostNotice, ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeFloor, SeeHall, Speak,
         WorkWindow,
     };
     use Right::{AddClerk, Anywhere, InHall};
@@ -152,6 +152,10 @@ fn attempts() -> Vec<Attempt> {
     add(InHall(SeeHall), get, "/halls/H1/notice", None);
     add(InHall(PostNotice), put, "/halls/H1/notice", Some(&notice));
     add(InHall(PostNotice), delete, "/halls/H1/notice", None);
+    let page = json!({"page": "p1"});
+    add(InHall(SeeHall), get, "/halls/H1/voice/-", None);
+    add(InHall(Speak), put, "/halls/H1/voice/-", Some(&page));
+    add(InHall(SeeHall), get, "/halls/H1/voice/B001/1.wav", None);
     let hall = json!({"id": "H1", "name": "x"});
     add(InHall(RegisterHall), post, "/halls", Some(&hall));
     add(Anywhere(ManageHall), get, "/users", None);

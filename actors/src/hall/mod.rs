@@ -11,7 +11,7 @@ mod load;
 mod publish;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix::fut::{ready, wrap_future};
@@ -28,6 +28,7 @@ use crate::hub::{OpenTopic, ScreenHub, Shape, TakeSnapshot};
 use crate::journal::{AppendError, Journal};
 use crate::ports::{Append, Clock, IdempotencyKey, PortError, Rejected};
 use crate::queue::QueueActor;
+use crate::voice::VoiceActor;
 use crate::window::WindowActor;
 
 pub use load::{Loaded, load};
@@ -133,11 +134,12 @@ pub struct KeepSnapshot;
 #[rtype(result = "()")]
 struct Wake;
 
-/// A hall's windows and queues, found without asking the hall.
+/// A hall's windows, queues and voice, found without asking the hall.
 #[derive(Default)]
 pub struct Children {
     windows: RwLock<BTreeMap<WindowId, Addr<WindowActor>>>,
     queues: RwLock<BTreeMap<ServiceId, Addr<QueueActor>>>,
+    voice: OnceLock<Addr<VoiceActor>>,
 }
 
 impl Children {
@@ -155,6 +157,10 @@ impl Children {
             .unwrap_or_else(PoisonError::into_inner)
             .get(id)
             .cloned()
+    }
+
+    pub fn voice(&self) -> Option<Addr<VoiceActor>> {
+        self.voice.get().cloned()
     }
 }
 
@@ -444,6 +450,7 @@ impl Actor for HallActor {
         // Screens may have missed the last step before a rebuild: it was written, but not shown.
         ctx.notify(TakeSnapshot);
         self.rebuild_children(ctx);
+        self.start_voice();
         self.tools.city.do_send(HallChanged {
             hall: self.hall.id().clone(),
             face: HallFace::of(&self.hall),

@@ -6,15 +6,17 @@ use std::sync::{Arc, PoisonError};
 use actix::prelude::*;
 use dashboards::board::{self, ClockFace};
 use dashboards::frame::{Kind, encode};
+use rules::announce::Call;
 use rules::flow::QueueFlow;
 use rules::hall::{Event, Hall, Recorded};
 use rules::ids::{ServiceId, TicketId, Token, WindowId};
-use rules::ticket::TicketState;
+use rules::ticket::{Ticket, TicketState};
 use tracing::debug;
 
 use crate::hall::{HallActor, Watch};
 use crate::hub::{Publish, PublishSnapshot, TakeSnapshot};
 use crate::queue::{Expect, Flowed, Forget, QueueActor, QueueChanged};
+use crate::voice::{Called, Resume, SetUp, VoiceActor};
 use crate::window::{Seat, WindowActor, WindowChanged};
 
 impl HallActor {
@@ -27,6 +29,7 @@ impl HallActor {
         self.rebuild_children_if_needed(event, ctx);
         self.publish_board(recorded, &services);
         self.tell_window(recorded);
+        self.tell_voice(recorded);
         for service in &services {
             self.tell_queue(service, Some(recorded));
         }
@@ -82,8 +85,59 @@ impl HallActor {
             view: dashboards::window::view(&self.hall, window),
             since: window.since,
             happened: Some(Arc::new(recorded.clone())),
-            service_secs: ticket.and_then(rules::ticket::Ticket::service_secs),
+            service_secs: ticket.and_then(Ticket::service_secs),
         });
+    }
+
+    /// The voice is rebuilt with the hall, which tells it whom it calls at the moment.
+    pub(super) fn start_voice(&self) {
+        let voice = self.tools.children.voice.get_or_init(|| {
+            VoiceActor::new(
+                self.hall.id().clone(),
+                self.hall.config().time_zone,
+                Arc::clone(&self.tools.clock),
+                self.tools.hub.clone(),
+            )
+            .start()
+        });
+        voice.do_send(SetUp(self.hall.config().options.clone()));
+        let called = |ticket: &&Ticket| matches!(ticket.state, TicketState::Called { .. });
+        let mut calls: Vec<Called> = self
+            .hall
+            .tickets()
+            .filter(called)
+            .filter_map(|ticket| self.called(ticket))
+            .collect();
+        calls.sort_by_key(|one| one.call.at);
+        voice.do_send(Resume(calls));
+    }
+
+    fn tell_voice(&self, recorded: &Recorded) {
+        let Some(voice) = self.tools.children.voice() else {
+            return;
+        };
+        match &recorded.event {
+            Event::HallChanged {
+                options: Some(_), ..
+            } => voice.do_send(SetUp(self.hall.config().options.clone())),
+            Event::TicketCalled { ticket, .. } | Event::TicketRecalled { ticket, .. } => {
+                let called = self.hall.ticket(*ticket).and_then(|one| self.called(one));
+                called.into_iter().for_each(|one| voice.do_send(one));
+            }
+            _ => {}
+        }
+    }
+
+    fn called(&self, ticket: &Ticket) -> Option<Called> {
+        let window = self.hall.window(ticket.window.as_ref()?)?;
+        Some(Called {
+            zone: window.plan.zone.clone(),
+            call: Call {
+                number: ticket.number.clone(),
+                window: window.id.clone(),
+                at: ticket.last_called_at?,
+            },
+        })
     }
 
     fn tell_queue(&self, service: &ServiceId, recorded: Option<&Recorded>) {
@@ -197,7 +251,7 @@ impl HallActor {
             .tickets()
             .filter(|t| t.window.as_ref() == Some(id));
         let served = here
-            .filter_map(rules::ticket::Ticket::service_secs)
+            .filter_map(Ticket::service_secs)
             .fold((0, 0), |(count, sum), secs| (count + 1, sum + secs));
         Seat {
             hall_id: self.hall.id().clone(),

@@ -17,6 +17,7 @@ pub mod session;
 pub mod strips;
 pub mod ticket_lists;
 pub mod tickets;
+pub mod voice;
 pub mod windows;
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
