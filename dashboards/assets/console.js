@@ -10,7 +10,11 @@ import { session, signOut, langButton, liveLine, newsAt, field, whoText, covers,
 
 const HEARTBEAT_MS = 10000;
 const REGAIN_MS = 2000;
-const LOCK_MS = 600;         // after an answer: the second half of a double press must not hit the next action
+const LOCK_MS = 1500;        // after a press: the second half of a double press must not hit the next action
+const SLOW_MS = 300;         // an answer later than this is announced as under way
+const SHEET = 12;            // the next ones known, to call by when the network is away
+const AUTO_AFTER_S = 3;      // calling by itself waits this long at a free window
+const AUTO_REST_MS = 20000;  // and this long after a refusal
 const SAME_KEY_MS = 60000;   // a command without an answer keeps its key for so long
 
 // action -> its usual key on the number pad; a clerk may choose others
@@ -20,6 +24,7 @@ const place = new URLSearchParams(location.search);
 const hall = place.get("hall");
 const win = place.get("window");
 const topic = "hall." + hall;
+const narrow = place.get("form") === "strip"; // the small window beside the clerk's other work
 let who = null;
 let live = null;
 let clock = null;
@@ -41,6 +46,8 @@ let refreshing = 0;
 let refreshed = 0;
 let wantOwn = true;
 let beaten = -Infinity;
+let auto = false;       // calls by itself when somebody comes; off at each start
+let autoRest = 0;
 
 const here = (...more) => hallPath(hall, "windows", win, ...more);
 const whyKey = "hallkeeper.why." + hall + "." + win;
@@ -58,7 +65,8 @@ async function command(action, verb, body = {}) {
   if (busy || performance.now() < lockedUntil) return;
   const key = keyFor(action, body);
   busy = action;
-  said = { kind: "busy", words: t("console.working") };
+  lockedUntil = performance.now() + LOCK_MS;
+  const slow = setTimeout(() => { said = { kind: "busy", words: t("console.working") }; paint(); }, SLOW_MS);
   paint();
   try {
     const answer = await post(here(verb), body, { key });
@@ -68,11 +76,12 @@ async function command(action, verb, body = {}) {
   } catch (error) {
     lost = error.code === "network" ? { action, ticket: ticketNo(), body: JSON.stringify(body), key, at: Date.now() } : null;
     said = { kind: "bad", words: error.code === "network" ? t("console.no-answer") : error.detail };
+    autoRest = performance.now() + AUTO_REST_MS;
     if (error.status === 401) return toSignIn();
   }
+  clearTimeout(slow);
   busy = "";
-  lockedUntil = performance.now() + LOCK_MS;
-  setTimeout(paint, LOCK_MS + 10);
+  setTimeout(paint, Math.max(0, lockedUntil - performance.now()) + 10);
   paint();
   refresh(true);
   return undefined;
@@ -146,6 +155,26 @@ async function leave() {
   location.assign("/console?hall=" + encodeURIComponent(hall));
 }
 
+/** With nobody called here for a moment, and somebody waiting: the key is pressed for the clerk, who asked for it. */
+function callByItself() {
+  if (!auto || !allowed("call_next") || !myWaiting() || performance.now() < autoRest) return;
+  if ((clock.now() - Date.parse(since || "")) / 1000 >= AUTO_AFTER_S) act("call_next");
+}
+
+/** The narrow form over the clerk's other programs: a window that stays on top where the browser has one, else a small one. */
+async function openStrip() {
+  const address = "/console?form=strip&hall=" + encodeURIComponent(hall) + "&window=" + encodeURIComponent(win);
+  if (!window.documentPictureInPicture) return void window.open(address, "hallkeeper-strip", "popup,width=360,height=640");
+  const small = await window.documentPictureInPicture.requestWindow({ width: 360, height: 620 });
+  const frame = small.document.createElement("iframe");
+  frame.src = address;
+  frame.title = t("console.title");
+  frame.style.cssText = "position:fixed;top:0;left:0;width:100%;height:100%;border:0";
+  small.document.body.appendChild(frame);
+  frame.focus();
+  return undefined;
+}
+
 /* ---- keys ---- */
 
 const PAD = { Add: "+", Subtract: "-", Multiply: "*", Divide: "/", Decimal: ".", Enter: "Enter", Comma: "." };
@@ -162,7 +191,7 @@ const sameKey = (a, b) => String(a).toUpperCase() === String(b).toUpperCase();
 function onKey(event) {
   if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
   const at = document.activeElement;
-  if (at && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) return;
+  if (at && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName) && at.type !== "checkbox") return;
   const name = keyName(event);
   if ((name === "Enter" || name === " ") && at && /^(BUTTON|A)$/.test(at.tagName)) return;
   const action = Object.keys(hotkeys).find((a) => hotkeys[a] && sameKey(hotkeys[a], name));
@@ -251,13 +280,13 @@ function refresh(own) {
     refreshing = 0;
     refreshed = performance.now();
     wantOwn = false;
-    const quietly = (path) => get(here(path), { retry: false }).catch(() => null);
+    const quietly = (path, wish) => get(here(path) + (wish || ""), { retry: false }).catch(() => null);
     const ticket = ticketNo();
     const fresh = asked !== ticket;
     asked = ticket; // the card is looked at once for each ticket: every look is on record
     if (fresh) holder = null;
-    const [n, hd, d, card] = await Promise.all([quietly("next"), all ? quietly("held") : null, all ? quietly("my-day") : null,
-      fresh && ticket ? quietly("holder") : null]);
+    const [n, hd, d, card] = await Promise.all([quietly("next", "?limit=" + SHEET), all ? quietly("held") : null, all ? quietly("my-day") : null,
+      fresh && ticket && !narrow ? quietly("holder") : null]);
     if (n) next = n.items || [];
     if (hd) held = hd.items || [];
     if (d) day = d;
@@ -311,6 +340,7 @@ function myWaiting() {
 function holderPanel() {
   if (!ticketNo() || !holder) return h("section.panel", null, h("h2", null, t("holder.title")), h("p.dim", null, ticketNo() ? t("holder.none") : t("holder.after-call")));
   const row = (key, value) => (value ? [h("dt", null, t(key)), h("dd.num", null, value)] : null);
+  const more = holder.has_contact && !holder.id_masked && !holder.phone_masked;
   const cases = holder.cases || {};
   const caseRow = (c) => [c.case_no, nameOf(c.item), t("case." + c.state) === "case." + c.state ? c.state : t("case." + c.state), c.due_at ? t("holder.due", { at: String(c.due_at).slice(0, 10) }) : ""].filter(Boolean).join(" · ");
   const list = (key, items, words) => (items && items.length ? [h("h3", null, t(key)), h("ul.small", null, items.slice(0, 4).map((i) => h("li", null, words(i))))] : null);
@@ -319,13 +349,27 @@ function holderPanel() {
       row("holder.id", holder.kind !== "phone" && holder.id_masked), row("holder.phone", holder.phone_masked), row("holder.class", holder.class && t("class." + holder.class)),
       row("holder.tags", (holder.tags || []).map((tag) => (t("tag." + tag) === "tag." + tag ? tag : t("tag." + tag))).join(t("list.comma"))),
       row("holder.appointment", holder.appointment && clockOf(holder.appointment.from) + "–" + clockOf(holder.appointment.to))),
+    more ? h("button.btn.thin", { type: "button", "data-do": "contact", onclick: showContact }, t("holder.show")) : null,
     list("holder.cases", cases.current, caseRow), list("holder.history", cases.history, caseRow),
     list("holder.visits", holder.earlier_visits, (v) => [String(v.at).slice(0, 10), nameOf(v.service_name), v.number, t("ticket-state." + v.state)].join(" · ")));
 }
 
+/** Document and phone number are looked at on their own, and so stand on record on their own. */
+async function showContact() {
+  const ticket = ticketNo();
+  try {
+    const card = await get(here("holder") + "?show=contact");
+    if (ticket === ticketNo()) holder = card;
+  } catch (error) {
+    said = { kind: "bad", words: error.detail };
+  }
+  paint();
+}
+
 function nextPanel() {
-  return h("section.panel", null, h("h2", null, live.state === "live" ? t("next.title") : t("next.before-loss")),
-    next.length ? h("ol.list", null, next.slice(0, 3).map((n) => h("li", null, h("b.num", null, n.number),
+  const away = live.state !== "live";
+  return h("section.panel", { id: "next-panel" }, h("h2", null, away ? t("next.before-loss") : t("next.title")),
+    next.length ? h("ol.list", null, next.slice(0, away ? SHEET : narrow ? 1 : 3).map((n) => h("li", null, h("b.num", null, n.number),
       h("span.small", null, nameOf(n.service_name), h("br"), h("span.dim", null, nameOf(n.why))),
       h("span.num.small", null, t("next.waited", { n: minutes(n.waited_secs) }))))) : h("p.dim", null, t("next.none")));
 }
@@ -341,17 +385,18 @@ function myDayPanel() {
   const d = day || {};
   const fact = (key, value) => h("div", null, h("b.num", null, value), h("span.small.dim", null, t(key)));
   return h("section.panel.my-day", null, fact("day.served", number(d.served)), fact("day.mean", span(d.mean_service_secs)), fact("day.no-show", number(d.no_show)),
-    fact("day.transferred", number(d.transferred)), fact("day.idle", typeof d.idle_secs === "number" ? t("minutes", { n: minutes(d.idle_secs) }) : "—"));
+    fact("day.stars", d.rated ? t("day.stars-of", { mean: d.mean_stars.toFixed(1), n: d.rated }) : "—"), fact("day.idle", typeof d.idle_secs === "number" ? t("minutes", { n: minutes(d.idle_secs) }) : "—"));
 }
 
 function banner() {
   if (live.state === "denied") return h("p.note.bad", { role: "alert" }, t("live.denied"));
-  if (live.state === "stale" || live.state === "offline") return h("p.note.bad", { role: "alert" }, t("console.offline"));
+  if (live.state === "stale" || live.state === "offline") return h("p.note.bad", { role: "alert", id: "away" }, h("b", null, "⚠ " + t("console.away")), h("br"), t("console.away-hint"));
   if (data && data.state === "closed") return h("p.note.warn", null, t("console.hall-closed"));
   return null;
 }
 
 const SLOTS = ["banner", "ticket", "next-step", "keys", "said", "day", "next", "holder", "held"];
+const NARROW = ["banner", "ticket", "next-step", "keys", "said", "next"];
 
 function paint() { calmly(paintNow); }
 
@@ -361,8 +406,9 @@ function paintNow() {
   if (!data) return void fill($("main"), h("p.page.dim", null, t("live.boot")));
   if (!mine) return void fill($("main"), h("div.page", null, h("p.note.bad", null, t("console.no-window", { window: win })), h("a.btn", { href: "/console" }, t("console.choose"))));
   if (!$("slot-ticket")) {
-    const slots = SLOTS.map((name) => h("div.slot", { id: "slot-" + name }));
-    fill($("main"), h("div.desk-grid", null, h("div.work", null, slots.slice(0, 6)), h("aside.side", null, slots.slice(6))));
+    const slots = (narrow ? NARROW : SLOTS).map((name) => h("div.slot", { id: "slot-" + name }));
+    if (narrow) fill($("main"), h("div.strip-grid", null, slots));
+    else fill($("main"), h("div.desk-grid", null, h("div.work", null, slots.slice(0, 6)), h("aside.side", null, slots.slice(6))));
   }
   const main = primary();
   const focused = document.activeElement && document.activeElement.dataset.action;
@@ -373,12 +419,10 @@ function paintNow() {
       onclick: (event) => { event.currentTarget.blur(); act("primary"); } }, busy ? t("console.working") : label(main, hotkeys.primary)),
     keys: h("div.keys", null, ["call_next", "recall", "start", "complete", "no_show", "hold", "transfer", "pause"].map(button)),
     said: h("p.said-line" + (said.kind ? "." + said.kind : ""), { role: "status" }, said.words || t("console.keys-hint")),
-    day: myDayPanel(),
     next: nextPanel(),
-    holder: holderPanel(),
-    held: heldPanel(),
   };
-  for (const name of SLOTS) swap($("slot-" + name), parts[name]);
+  if (!narrow) Object.assign(parts, { day: myDayPanel(), holder: holderPanel(), held: heldPanel() });
+  for (const name of Object.keys(parts)) swap($("slot-" + name), parts[name]);
   tick();
   const again = focused && !document.querySelector("dialog[open]") && document.querySelector("[data-action=" + focused + "]");
   if (again && again !== document.activeElement) again.focus();
@@ -394,14 +438,17 @@ function paintBar() {
   $("bar").dataset.key = key;
   document.title = name + " · " + state;
   fill($("bar"), h("h1", null, name + " · " + state + " ", data && data.demo ? h("span.tag.demo", null, demoText(data)) : null),
-    h("span.num", { id: "counts" }, counts), line, h("span", null, whoText(who)),
-    h("button.btn.thin", { type: "button", onclick: keysDialog }, t("keys.open")),
-    h("button.btn.thin", { type: "button", onclick: leave }, t("console.leave")), langButton());
+    h("span.num", { id: "counts" }, counts), line, narrow ? null : [h("span", null, whoText(who)),
+      h("button.btn.thin", { type: "button", onclick: keysDialog }, t("keys.open")),
+      h("button.btn.thin", { type: "button", "data-do": "strip", onclick: openStrip }, t("console.strip"))],
+    h("label.auto", { title: t("console.auto-hint") }, h("input", { type: "checkbox", id: "auto", checked: auto, onchange: (event) => { auto = event.currentTarget.checked; event.currentTarget.blur(); } }), t("console.auto")),
+    narrow ? null : [h("button.btn.thin", { type: "button", onclick: leave }, t("console.leave")), langButton()]);
 }
 
 function tick() {
   if ($("line")) liveLine($("line"), live, newsAt(live, clock));
   if ($("timer") && mine && mine.ticket) text($("timer"), timer());
+  callByItself();
 }
 
 async function beat() {
@@ -432,6 +479,7 @@ async function work() {
   setInterval(tick, 1000);
   setInterval(beat, HEARTBEAT_MS);
   setInterval(() => refresh(true), 30000);
+  document.body.classList.toggle("strip", narrow);
   paint();
 }
 

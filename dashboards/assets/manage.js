@@ -452,15 +452,15 @@ async function devicesTab(main) {
 
   const seen = (d) => (d.last_seen_at ? t("devices.seen", { ago: span((live.serverNow() - Date.parse(d.last_seen_at)) / 1000) }) : "");
   const word = (kind, name) => { const key = kind + "." + name; const said = t(key); return said === key ? name : said; };
-  const functionsOf = (d) => Object.keys(d.functions || {}).map((name) => { const f = d.functions[name];
-    return h("span.tag" + (f.available ? "" : ".warn"), { "data-function": name, "data-available": String(f.available) }, (f.available ? "" : "✕ ") + word("device-function", name) + (f.available || !f.code ? "" : " " + word("device-fault", f.code))); });
+  const functionsOf = (d) => (d.state === "never" || d.state === "offline" ? "—" : Object.keys(d.functions || {}).map((name) => { const f = d.functions[name];
+    return h("span.tag" + (f.available ? "" : ".warn"), { "data-function": name, "data-available": String(f.available) }, (f.available ? "" : "✕ ") + word("device-function", name) + (f.available || !f.code ? "" : " " + word("device-fault", f.code))); }));
   const pageOf = (d) => { const r = d.report; return r ? [h("span" + (d.newest_build ? "" : ".tag.warn"), null, t(d.newest_build ? "devices.build-new" : "devices.build-old")), " ", r.viewport, h("br"),
     h("span.small.dim", null, [r.browser, typeof r.skew_ms === "number" ? t("devices.skew", { s: (r.skew_ms / 1000).toFixed(1) }) : "", r.audio ? t("devices.audio") + word("device-audio", r.audio) : ""].filter(Boolean).join(" · "), h("br"), r.page)] : "—"; };
   const where = (d) => [d.zone && (nameOf(((data.zones || []).find((zone) => zone.id === d.zone) || {}).name) || d.zone), d.window && (nameOf(((data.windows || {})[d.window] || {}).name) || d.window)].filter(Boolean).join(" · ");
   const sum = answer.summary;
   const kinds = DEVICE_KINDS.filter((kind) => (sum.by_kind || {})[kind]).map((kind) => t("role." + kind) + " " + sum.by_kind[kind].online + "/" + sum.by_kind[kind].total).join(" · ");
   fill(main, h("section.panel", null, h("h2", { id: "devices-sum" }, t("tab.devices") + " · " + t("devices.online", { online: sum.online, total: sum.total })), h("p.dim", null, kinds || t("devices.hint")), table([th("devices.device"), th("devices.kind"), th("ticket.state"), th("devices.functions"), th("devices.page"), th("form.actions")],
-    answer.items.map((d) => h("tr", { "data-device": d.id, "data-state": d.state }, h("td", null, h("b", null, nameOf(d.name)), h("br"), h("span.small.dim", null, d.id)), h("td", null, t("role." + d.kind), h("br"), h("span.small.dim", null, where(d))),
+    answer.items.map((d) => h("tr", { "data-device": d.id, "data-state": d.state }, h("td", null, h("b", null, nameOf(d.name)), h("br"), h("span.small.dim", null, d.id)), h("td", null, h("span.nowrap", null, t("role." + d.kind)), h("br"), h("span.small.dim", null, where(d))),
       h("td", null, h("span.tag" + (d.state === "online" ? ".good" : d.state === "offline" ? ".warn" : ""), null, DEVICE_SHAPES[d.state] + " " + t("device-state." + d.state)), h("br"), h("span.small.dim", null, seen(d))),
       h("td.wrap", null, functionsOf(d)), h("td.small", null, pageOf(d)),
       h("td.acts.wrap", null, d.kind === "pager" ? null : [thin("devices.identify", () => order(d, "identify")), thin("devices.reload", () => order(d, "reload")),

@@ -61,7 +61,7 @@ async fn a_visit_from_the_kiosk_over_the_phone_to_the_window() {
     browser
         .until("document.querySelector('#slot-ticket .tag.good')")
         .await;
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    tokio::time::sleep(Duration::from_millis(1700)).await;
     browser.press("0", "Numpad0", 1).await;
     browser
         .until("!document.querySelector('#ticket-number')")
@@ -165,7 +165,7 @@ async fn work_at_the_window(browser: &Browser, admin: &Client) {
         .until("document.querySelector('#ticket-number').textContent === 'B001'")
         .await;
     browser.until("document.querySelector('.facts')").await;
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    tokio::time::sleep(Duration::from_millis(1700)).await;
     let figures = admin.get(&format!("/halls/{HALL}")).await.expect(200)["figures"].clone();
     assert_eq!(
         (figures["called"].clone(), figures["waiting"].clone()),

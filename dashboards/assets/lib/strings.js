@@ -139,9 +139,11 @@ const TABLE = {
   "console.done-complete": ["{number} 已办结", "{number}: completed"], "console.done-no_show": ["{number} 已过号", "{number}: no-show"], "console.done-hold": ["{number} 已挂起", "{number}: on hold"], "console.done-transfer": ["{number} 已转移", "{number}: transferred"],
   "console.done-pause": ["已暂停服务", "Paused"], "console.done-resume": ["已恢复服务", "Resumed"], "console.done-resume_ticket": ["{number} 继续办理", "{number}: resumed"],
   "console.transfer-title": ["转移 {number}", "Transfer {number}"], "console.choose-service": ["选择要转到的业务：", "Choose the service:"], "console.to-window": ["指定窗口", "Window"], "console.any-window": ["不指定", "Any"], "console.same-service": ["当前业务", "current"],
-  "console.offline": ["⚠ 断网：当前号码保留，暂不能叫号。可按下面的名单人工叫号，恢复后自动继续。", "⚠ Disconnected: the current number is kept, calling is blocked. Call by hand from the list; the console resumes by itself."],
+  "console.away": ["断网：可人工叫号，恢复后补录", "Disconnected: call by hand, and enter it when the network is back"], "console.away-hint": ["当前号码保留，暂不能叫号；名单是断网前的顺序。恢复后自动继续。", "The current number is kept and calling is blocked; the list is the order before the loss. The console resumes by itself."],
+  "console.strip": ["小窗", "Small window"], "console.auto": ["有人即呼", "Call at once"], "console.auto-hint": ["窗口空闲且有人等待时自动呼叫下一位", "Calls the next one by itself when this window is free and somebody waits"],
+  "day.stars": ["评价", "Rating"], "day.stars-of": ["{mean}★ / {n}", "{mean}★ of {n}"], "holder.show": ["查看证件号和电话（留痕）", "Show document and phone (recorded)"],
   "console.back": ["网络已恢复", "Connection is back"], "console.hall-closed": ["大厅未开放。", "The hall is closed."],
-  "next.title": ["下三位", "Next three"], "next.before-loss": ["断网前的下三位", "Next three before the connection was lost"], "next.none": ["暂无等待", "Nobody is waiting"], "next.waited": ["已等 {n} 分", "{n} min"],
+  "next.title": ["下三位", "Next three"], "next.before-loss": ["断网前的排队名单", "The line before the connection was lost"], "next.none": ["暂无等待", "Nobody is waiting"], "next.waited": ["已等 {n} 分", "{n} min"],
   "held.title": ["挂起的号码", "On hold"], "held.none": ["没有挂起的号码", "None"], "held.resume": ["继续办理", "Resume"],
   "holder.title": ["办事人", "Holder"], "holder.after-call": ["叫号后显示", "Shown after a call"], "holder.none": ["未登记个人信息", "No details given"],
   "holder.name": ["姓名", "Name"], "holder.kind": ["证件", "Document"], "holder.id": ["证件号", "Number"], "holder.phone": ["电话", "Phone"], "holder.class": ["身份", "Here as"], "holder.tags": ["标签", "Tags"], "holder.appointment": ["预约", "Appointment"],
@@ -150,7 +152,7 @@ const TABLE = {
   "class.citizen": ["本人", "Applicant"], "class.agent": ["代办人", "Agent"],
   "tag.elderly": ["老年人", "elderly"], "tag.disabled": ["残疾人", "disabled"], "tag.pregnant": ["孕妇", "pregnant"], "tag.military": ["军人", "military"], "tag.veteran": ["退役军人", "veteran"], "tag.infant": ["带婴幼儿", "with infant"],
   "case.open": ["在办", "open"], "case.accepted": ["已受理", "accepted"], "case.pending": ["待补正", "pending"], "case.done": ["已办结", "done"], "case.completed": ["已办结", "completed"],
-  "day.served": ["今日办件", "Served today"], "day.mean": ["平均用时", "Mean time"], "day.no-show": ["过号", "No-shows"], "day.transferred": ["转移", "Transferred"], "day.idle": ["空闲", "Idle"],
+  "day.served": ["今日办件", "Served today"], "day.mean": ["平均用时", "Mean time"], "day.no-show": ["过号", "No-shows"], "day.idle": ["空闲", "Idle"],
 
   "device.zone": ["{zone} 区", "Zone {zone}"],
 

@@ -1,6 +1,6 @@
 //! Windows: signing in, calling, serving.
 
-use actix_web::web::{Data, Path, ServiceConfig};
+use actix_web::web::{Data, Path, Query, ServiceConfig};
 use actix_web::{HttpResponse, get, post};
 use actors::hall::{Done, Submit};
 use actors::ports::IdempotencyKey;
@@ -26,6 +26,9 @@ use crate::web::routes::{answer, fields};
 
 /// How many of the next tickets a console shows.
 const NEXT_SHOWN: usize = 3;
+
+/// Most that may be asked for: a sheet to call by while the network is away.
+const NEXT_MAX: usize = 20;
 
 /// Earlier visits shown on a holder's card.
 const VISITS_SHOWN: u32 = 10;
@@ -268,9 +271,17 @@ async fn heartbeat(
     Ok(HttpResponse::Ok().json(json!({"window": view})))
 }
 
-/// Who holds the ticket that is called or served here. Each look is audited.
+/// How much of the holder's card is asked for.
+#[derive(Debug, Deserialize)]
+struct CardQuery {
+    show: Option<String>,
+}
+
+/// Who holds the ticket that is called or served here. Each look is audited. Document and phone
+/// number, masked, are shown only when asked for, which is a look of its own.
 #[utoipa::path(get, path = "/api/v1/halls/{hall}/windows/{window}/holder", tag = "windows",
-    params(("hall" = String, Path), ("window" = String, Path)),
+    params(("hall" = String, Path), ("window" = String, Path),
+        ("show" = Option<String>, Query, description = "contact: document and phone number too, masked")),
     responses((status = 200, description = "the holder's card, masked", body = Object),
         (status = 409, body = ProblemBody)))]
 #[get("/halls/{hall}/windows/{window}/holder")]
@@ -278,8 +289,14 @@ async fn holder(
     app: Data<App>,
     caller: Caller,
     path: Path<(String, String)>,
+    query: Query<CardQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (hall, window) = path.into_inner();
+    let contact = match query.show.as_deref() {
+        None => false,
+        Some("contact") => true,
+        Some(_) => return Err(Problem::invalid("show", "contact")),
+    };
     let place = place(&app, &caller, Action::WorkWindow, &hall, &window)?;
     let id = place.window.clone();
     let found = place
@@ -305,7 +322,7 @@ async fn holder(
         &caller,
         "holder_seen",
         &object,
-        json!({"window": place.window}),
+        json!({"window": place.window, "contact": contact}),
     )
     .await?;
     let holder = ticket.holder.as_ref();
@@ -357,8 +374,9 @@ async fn holder(
         "kind": holder.map(|h| h.kind),
         "class": holder.map(|h| h.class),
         "name_masked": holder.and_then(|h| h.name_masked.as_ref()),
-        "id_masked": holder.and_then(|h| h.id_masked.as_ref()),
-        "phone_masked": holder.and_then(|h| h.phone_masked.as_ref()),
+        "has_contact": holder.is_some_and(|h| h.id_masked.is_some() || h.phone_masked.is_some()),
+        "id_masked": holder.filter(|_| contact).and_then(|h| h.id_masked.as_ref()),
+        "phone_masked": holder.filter(|_| contact).and_then(|h| h.phone_masked.as_ref()),
         "tags": ticket.tags,
         "green": face.green,
         "appointment": face.appointment,
@@ -384,17 +402,28 @@ fn brief(hall: &Hall, ticket: &Ticket, now: Timestamp) -> Value {
     Value::Object(body)
 }
 
+#[derive(Debug, Deserialize)]
+struct NextQuery {
+    limit: Option<usize>,
+}
+
 /// The next tickets this window would call, with the reasons.
 #[utoipa::path(get, path = "/api/v1/halls/{hall}/windows/{window}/next", tag = "windows",
-    params(("hall" = String, Path), ("window" = String, Path)),
+    params(("hall" = String, Path), ("window" = String, Path),
+        ("limit" = Option<u64>, Query, description = "1 to 20; 3 by default")),
     responses((status = 200, body = Object)))]
 #[get("/halls/{hall}/windows/{window}/next")]
 async fn next(
     app: Data<App>,
     caller: Caller,
     path: Path<(String, String)>,
+    query: Query<NextQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (hall, window) = path.into_inner();
+    let limit = query.limit.unwrap_or(NEXT_SHOWN);
+    if !(1..=NEXT_MAX).contains(&limit) {
+        return Err(Problem::invalid("limit", "1 to 20"));
+    }
     let place = place(&app, &caller, Action::WorkWindow, &hall, &window)?;
     let id = place.window;
     let items = place
@@ -402,7 +431,7 @@ async fn next(
         .read(move |hall, now| {
             let choices = hall
                 .window(&id)
-                .map(|window| hall.next_for(window, NEXT_SHOWN, now));
+                .map(|window| hall.next_for(window, limit, now));
             let faces = choices.into_iter().flatten().filter_map(|choice| {
                 let mut face = brief(hall, hall.ticket(choice.ticket)?, now);
                 face["why"] = json!(WhyFace {
@@ -437,7 +466,18 @@ async fn my_day(
         .send(window::Observe)
         .await
         .map_err(|_| Problem::unavailable())?;
-    Ok(HttpResponse::Ok().json(day))
+    let id = place.window.clone();
+    let stars = place.handle.read(move |hall, _| {
+        let here = hall.tickets().filter(|t| t.window.as_ref() == Some(&id));
+        let stars = here.filter_map(|t| t.rating.as_ref().map(|r| u64::from(r.stars)));
+        stars.collect::<Vec<_>>()
+    });
+    let stars = stars.await.ok_or_else(Problem::unavailable)?;
+    let mut body = fields(&day);
+    body.insert("rated".into(), json!(stars.len()));
+    let mean = (!stars.is_empty()).then(|| stars.iter().sum::<u64>() as f64 / stars.len() as f64);
+    body.insert("mean_stars".into(), json!(mean));
+    Ok(HttpResponse::Ok().json(body))
 }
 
 /// Tickets on hold that this window may resume.

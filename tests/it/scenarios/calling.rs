@@ -94,8 +94,19 @@ async fn a_call_shows_the_holder_to_the_clerk_and_the_number_to_everybody() {
     assert_eq!(card["kind"], "id_card");
     assert_eq!(card["class"], "citizen");
     assert_eq!(card["name_masked"], "张*明");
-    assert_eq!(card["id_masked"], "110***********002X");
-    assert_eq!(card["phone_masked"], "138****5678");
+    // Document and phone are a look of their own.
+    assert_eq!(
+        (
+            &card["id_masked"],
+            &card["phone_masked"],
+            &card["has_contact"]
+        ),
+        (&Value::Null, &Value::Null, &json!(true))
+    );
+    let contact = "/halls/H1/windows/3/holder?show=contact";
+    let contact = clerk.get(contact).await.expect(200);
+    assert_eq!(contact["id_masked"], "110***********002X");
+    assert_eq!(contact["phone_masked"], "138****5678");
     assert_eq!(card["tags"], json!(["elderly"]));
     assert_eq!(card["appointment"]["number"], "AP7");
     let visits = list(&card["earlier_visits"]);
@@ -111,7 +122,11 @@ async fn a_call_shows_the_holder_to_the_clerk_and_the_number_to_everybody() {
 
     let trail = admin.get("/audit?action=holder_seen").await.expect(200);
     let looks = list(&trail["items"]);
-    assert_eq!(looks.len(), 1);
+    let contact: Vec<&Value> = looks
+        .iter()
+        .map(|look| &look["detail"]["contact"])
+        .collect();
+    assert_eq!(contact, [&json!(true), &json!(false)]);
     assert_eq!(
         (&looks[0]["actor"], &looks[0]["object"]),
         (&json!("wang"), &json!("H1/B001"))

@@ -194,6 +194,19 @@ async fn a_clerks_day_counts_what_the_clerk_did() {
         day["mean_service_secs"].is_u64() && day["idle_secs"].is_u64(),
         "{day}"
     );
+    assert_eq!(
+        (&day["rated"], &day["mean_stars"]),
+        (&json!(0), &Value::Null)
+    );
+    for (ticket, stars) in [(1, 5), (2, 4)] {
+        let path = format!("/halls/H1/tickets/{ticket}/rating");
+        admin.post(&path, json!({"stars": stars})).await.expect(200);
+    }
+    let day = clerk.get("/halls/H1/windows/1/my-day").await.expect(200);
+    assert_eq!(
+        (&day["rated"], &day["mean_stars"]),
+        (&json!(2), &json!(4.5))
+    );
     let beat = clerk.window("H1", "1", "heartbeat", json!({})).await;
     assert_eq!(beat["window"]["state"], "idle");
     clerk
