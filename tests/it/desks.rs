@@ -92,7 +92,7 @@ async fn the_console_in_its_narrow_form_lives_through_a_slow_and_a_lost_server()
     browser.press("F2", "F2", 1).await;
     signal(&server, "-CONT");
     browser
-        .until("document.querySelector('#ticket-number').textContent === 'B001'")
+        .until("(document.querySelector('#ticket-number') || {}).textContent === 'B001'")
         .await;
     tokio::time::sleep(Duration::from_millis(1600)).await;
     browser.press("F2", "F2", 1).await;
