@@ -368,7 +368,7 @@ async function showContact() {
 
 function nextPanel() {
   const away = live.state !== "live";
-  return h("section.panel", { id: "next-panel" }, h("h2", null, away ? t("next.before-loss") : t("next.title")),
+  return h("section.panel", { id: "next-panel" }, h("h2", null, t(away ? "next.before-loss" : narrow ? "next.one" : "next.title")),
     next.length ? h("ol.list", null, next.slice(0, away ? SHEET : narrow ? 1 : 3).map((n) => h("li", null, h("b.num", null, n.number),
       h("span.small", null, nameOf(n.service_name), h("br"), h("span.dim", null, nameOf(n.why))),
       h("span.num.small", null, t("next.waited", { n: minutes(n.waited_secs) }))))) : h("p.dim", null, t("next.none")));

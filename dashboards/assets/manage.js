@@ -95,7 +95,7 @@ function todayTab(main) {
       (answer.by_service || []).map((row) => h("tr", null, h("td", null, nameOf((data.services[row.service] || {}).name) || row.service),
         FIGURES.map((key) => h("td.num", null, number(row.figures[key]))))), t("today.no-services")));
   }) });
-  fill(main, state, h("div.pair", null, services, windows), noticePanel(), h("section.panel", null, h("h2", null, t("today.other-day")), h("div.grid", null, day), past));
+  fill(main, state, noticePanel(), h("div.pair", null, services, windows), h("section.panel", null, h("h2", null, t("today.other-day")), h("div.grid", null, day), past));
   const run = (verb) => tell(() => post(here(verb)));
   onFrame = () => {
     const now = data.state;

@@ -143,7 +143,7 @@ const TABLE = {
   "console.strip": ["小窗", "Small window"], "console.auto": ["有人即呼", "Call at once"], "console.auto-hint": ["窗口空闲且有人等待时自动呼叫下一位", "Calls the next one by itself when this window is free and somebody waits"],
   "day.stars": ["评价", "Rating"], "day.stars-of": ["{mean}★ / {n}", "{mean}★ of {n}"], "holder.show": ["查看证件号和电话（留痕）", "Show document and phone (recorded)"],
   "console.back": ["网络已恢复", "Connection is back"], "console.hall-closed": ["大厅未开放。", "The hall is closed."],
-  "next.title": ["下三位", "Next three"], "next.before-loss": ["断网前的排队名单", "The line before the connection was lost"], "next.none": ["暂无等待", "Nobody is waiting"], "next.waited": ["已等 {n} 分", "{n} min"],
+  "next.title": ["下三位", "Next three"], "next.one": ["下一位", "Next"], "next.before-loss": ["断网前的排队名单", "The line before the connection was lost"], "next.none": ["暂无等待", "Nobody is waiting"], "next.waited": ["已等 {n} 分", "{n} min"],
   "held.title": ["挂起的号码", "On hold"], "held.none": ["没有挂起的号码", "None"], "held.resume": ["继续办理", "Resume"],
   "holder.title": ["办事人", "Holder"], "holder.after-call": ["叫号后显示", "Shown after a call"], "holder.none": ["未登记个人信息", "No details given"],
   "holder.name": ["姓名", "Name"], "holder.kind": ["证件", "Document"], "holder.id": ["证件号", "Number"], "holder.phone": ["电话", "Phone"], "holder.class": ["身份", "Here as"], "holder.tags": ["标签", "Tags"], "holder.appointment": ["预约", "Appointment"],
