@@ -11,6 +11,8 @@ const ROLES = ["clerk", "manager", "supervisor", "admin"]; // managers appoint c
 const STATES = ["waiting", "called", "serving", "held", "completed", "missed", "cancelled", "expired"];
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const DEVICE_KINDS = ["screen", "kiosk", "strip", "pager"];
+const STRIP_PROTOCOLS = ["line", "line_udp", "jqueue", "cxt"];
+const STRIP_SIZES = ["64x16", "96x16", "128x16", "128x32"];
 const DEVICES_MS = 5000; // the list of devices is looked at again this often
 const ZONES = ["Asia/Shanghai", "Asia/Urumqi", "Asia/Hong_Kong", "Asia/Macau", "Asia/Taipei", "UTC"];
 
@@ -283,6 +285,7 @@ async function policyTab(main) {
     group("policy.appointment", count("check_in_before_secs", appointment.check_in_before_secs), count("late_grace_secs", appointment.late_grace_secs), count("early_secs", appointment.early_secs)),
     group("policy.calling", count("calls_max", policy.calls_max, 1), count("recall_interval_secs", policy.recall_interval_secs), count("no_show_after_calls", policy.no_show_after_calls, 1)),
     group("policy.requeue", count("requeue_times", requeue.times), count("requeue_after", requeue.after), count("cool_down_secs", requeue.cool_down_secs)),
+    policy.postpone ? group("policy.postpone", count("postpone_places", policy.postpone.places_max), count("postpone_times", policy.postpone.times_max)) : null,
     group("policy.rest",
       field("transfer_keeps_issue_time", t("policy.transfer_keeps_issue_time"), { type: "checkbox", checked: policy.transfer_keeps_issue_time !== false }, t("policy.transfer_keeps_issue_time-hint")),
       field("day_end", t("policy.day_end"), { options: [["expire", t("policy.day_end-expire")], ["carry_over", t("policy.day_end-carry_over")]], value: policy.day_end || "expire" }, t("policy.day_end-hint")))),
@@ -306,6 +309,7 @@ async function policyTab(main) {
       no_show_after_calls: orOld("no_show_after_calls", policy.no_show_after_calls),
       requeue: { times: orOld("requeue_times", requeue.times), after: orOld("requeue_after", requeue.after), cool_down_secs: orOld("cool_down_secs", requeue.cool_down_secs) },
       transfer_keeps_issue_time: input.transfer_keeps_issue_time.checked,
+      ...(policy.postpone ? { postpone: { places_max: orOld("postpone_places", 0), times_max: orOld("postpone_times", 0) } } : {}),
       day_end: input.day_end.value,
     });
   }
@@ -415,7 +419,7 @@ const DEVICE_SHAPES = { online: "●", offline: "■", never: "○", unwatched: 
 
 async function devicesTab(main) {
   const again = () => devicesTab(main).catch(() => {});
-  const answer = await get(here("devices"));
+  const [answer, wires] = await Promise.all([get(here("devices")), get(here("strips"))]);
   const of = (d, ...more) => here("devices", d.id, ...more);
   const order = (d, verb) => tell(() => post(of(d, verb))).then(again);
   const placeFields = (d) => {
@@ -454,7 +458,7 @@ async function devicesTab(main) {
   const word = (kind, name) => { const key = kind + "." + name; const said = t(key); return said === key ? name : said; };
   const functionsOf = (d) => (d.state === "never" || d.state === "offline" ? "—" : Object.keys(d.functions || {}).map((name) => { const f = d.functions[name];
     return h("span.tag" + (f.available ? "" : ".warn"), { "data-function": name, "data-available": String(f.available) }, (f.available ? "" : "✕ ") + word("device-function", name) + (f.available || !f.code ? "" : " " + word("device-fault", f.code))); }));
-  const pageOf = (d) => { const r = d.report; return r ? [h("span" + (d.newest_build ? "" : ".tag.warn"), null, t(d.newest_build ? "devices.build-new" : "devices.build-old")), " ", r.viewport, h("br"),
+  const pageOf = (d) => { const r = d.report; return r && r.build ? [h("span" + (d.newest_build ? "" : ".tag.warn"), null, t(d.newest_build ? "devices.build-new" : "devices.build-old")), " ", r.viewport, h("br"),
     h("span.small.dim", null, [r.browser, typeof r.skew_ms === "number" ? t("devices.skew", { s: (r.skew_ms / 1000).toFixed(1) }) : "", r.audio ? t("devices.audio") + word("device-audio", r.audio) : ""].filter(Boolean).join(" · "), h("br"), r.page)] : "—"; };
   const where = (d) => [d.zone && (nameOf(((data.zones || []).find((zone) => zone.id === d.zone) || {}).name) || d.zone), d.window && (nameOf(((data.windows || {})[d.window] || {}).name) || d.window)].filter(Boolean).join(" · ");
   const sum = answer.summary;
@@ -466,7 +470,7 @@ async function devicesTab(main) {
       h("td.acts.wrap", null, d.kind === "pager" ? null : [thin("devices.identify", () => order(d, "identify")), thin("devices.reload", () => order(d, "reload")),
         thin(d.muted ? "devices.unmute" : "devices.mute", () => order(d, d.muted ? "unmute" : "mute"))],
       thin("form.edit", () => edit(d)), thin("devices.token-renew", () => renew(d)), thin("devices.revoke", () => revoke(d), true)))),
-    t("devices.none")), h("div.btns", null, h("button.btn.go", { type: "button", onclick: add }, t("devices.new")))));
+    t("devices.none")), h("div.btns", null, h("button.btn.go", { type: "button", onclick: add }, t("devices.new")))), stripsPanel(wires.items, again));
   clearTimeout(devicesTimer);
   const lookAgain = () => {
     if (tab() !== "devices" || main.firstChild === null) return;
@@ -474,6 +478,28 @@ async function devicesTab(main) {
     else calmly(again);
   };
   devicesTimer = setTimeout(lookAgain, DEVICES_MS);
+}
+
+/** LED strips on a wire: where each is, what it shows, and whether it answers. */
+function stripsPanel(strips, again) {
+  const edit = (strip) => {
+    const s = strip || {};
+    const choose = (name, values, value) => field(name, t("strip." + name), { options: values.map((one) => [one, one]), value: value || values[0] });
+    return dialogForm(strip ? t("strip.edit") : t("strip.new"), [
+      strip ? null : field("id", t("setup.id"), { required: true }, t("strip.id-hint")),
+      field("window", t("ticket.window"), { options: windowChoices(), value: s.window || "" }),
+      choose("protocol", STRIP_PROTOCOLS, s.protocol), field("address", t("strip.address"), { required: true, value: s.address || "" }, t("strip.address-hint")),
+      choose("size", STRIP_SIZES, s.size), field("zone", t("strip.zone"), { type: "number", min: 0, max: 255, value: s.zone || 0 }, t("strip.zone-hint")),
+      field("two_colours", t("strip.two_colours"), { type: "checkbox", checked: Boolean(s.two_colours) }), field("english", t("strip.english"), { type: "checkbox", checked: Boolean(s.english) }),
+    ], (input) => put(here("strips", strip ? s.id : input.id.value.trim()), { window: input.window.value, protocol: input.protocol.value, address: input.address.value.trim(), size: input.size.value,
+      zone: Number(input.zone.value) || 0, two_colours: input.two_colours.checked, english: input.english.checked })).then((done) => done && again());
+  };
+  const stateOf = (s) => h("span.tag" + (s.state === "offline" ? ".warn" : ""), null, (s.state === "offline" ? "■ " : "● ") + (t("strip-state." + s.state) === "strip-state." + s.state ? s.state : t("strip-state." + s.state)));
+  return h("section.panel", { "data-panel": "strips" }, h("h2", null, t("strip.title")), table([th("setup.id"), th("ticket.window"), th("strip.address"), th("ticket.state"), th("strip.text"), th("form.actions")],
+    strips.map((s) => h("tr", { "data-strip": s.id }, h("td", null, s.id), h("td", null, nameOf(((data.windows || {})[s.window] || {}).name) || s.window), h("td", null, s.address, h("br"), h("span.small.dim", null, s.protocol + " · " + s.size)),
+      h("td", null, stateOf(s), s.fault ? [h("br"), h("span.small.dim", null, s.fault)] : null), h("td", null, s.text || "—"),
+      h("td.acts", null, thin("form.edit", () => edit(s)), thin("form.delete", () => sure(t("setup.delete-sure", { name: s.id }), t("form.delete"), () => del(here("strips", s.id)), true).then((done) => done && again()), true)))),
+    t("strip.none")), h("div.btns", null, h("button.btn", { type: "button", onclick: () => edit(null) }, t("strip.new"))));
 }
 
 let devicesTimer = 0;

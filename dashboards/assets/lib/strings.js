@@ -177,6 +177,11 @@ const TABLE = {
   "device-fault.paper_out": ["缺纸", "out of paper"], "device-fault.offline": ["离线", "offline"], "device-fault.never": ["未上线", "not seen"], "device-fault.blocked": ["待点按启用", "waits for a touch"],
   "device-audio.on": ["开", "on"], "device-audio.blocked": ["待点按", "blocked"], "device-audio.muted": ["静音", "muted"], "device-audio.none": ["无", "none"],
 
+  "policy.postpone": ["延后（手机上让号）", "Postponing (on the phone)"], "policy.postpone_places": ["每次最多延后几位", "Places back at once"], "policy.postpone_places-hint": ["0 为不可延后", "0: nobody may postpone"], "policy.postpone_times": ["每号最多延后几次", "Times for one number"], "policy.postpone_times-hint": ["0 为不可延后", "0: nobody may postpone"],
+  "strip.title": ["有线条屏", "LED strips on a wire"], "strip.none": ["没有有线条屏", "No strips on a wire"], "strip.new": ["新增条屏", "New strip"], "strip.edit": ["修改条屏", "Edit strip"], "strip.id-hint": ["与同名条屏设备一并显示在线状态", "A strip registered as a device under the same id shows its state"], "strip.address": ["地址", "Address"], "strip.address-hint": ["主机:端口，须在允许的网段内", "host:port, within the allowed networks"],
+  "strip.protocol": ["协议", "Protocol"], "strip.size": ["点阵", "Dots"], "strip.zone": ["分区号", "Card's area"], "strip.zone-hint": ["仅 cxt 协议", "For cxt only"], "strip.two_colours": ["双色", "Two colours"], "strip.english": ["英文", "English"], "strip.text": ["正在显示", "Shows"],
+  "strip-state.online": ["在线", "Online"], "strip-state.offline": ["离线", "Offline"], "strip-state.starting": ["连接中", "Starting"],
+
   "manage.title": ["大厅管理", "Manage"], "manage.home": ["首页", "Home"], "manage.not-yours": ["此页面仅供大厅管理员使用。", "This page is for hall managers."],
   "tab.today": ["今日运行", "Today"], "tab.setup": ["业务与窗口", "Services and windows"], "tab.policy": ["叫号策略", "Policy"], "tab.tickets": ["号票", "Tickets"], "tab.accounts": ["账号", "Accounts"], "tab.devices": ["设备", "Devices"],
   "today.open": ["开放大厅", "Open the hall"], "today.pause": ["暂停取号", "Pause issuing"], "today.resume": ["恢复取号", "Resume issuing"], "today.close": ["关闭大厅", "Close the hall"], "today.end": ["日终结转", "End the day"],
