@@ -134,7 +134,6 @@ function paint() {
     paintCode();
     paintStrip();
     paintMissed();
-    showEmergency(data.notice);
   }
   paintCalls();
   paintServices();
@@ -167,10 +166,11 @@ function paintCalls() {
   if (!data) return;
   const large = show.large(LARGE);
   const names = (entry) => [entry.key, windowFace(entry.call.window), serviceName(entry.call.service)].join("|");
-  repaint($("now"), large.map(names).join(), () => large.map((entry) => blink(h("div.big", { "data-number": entry.call.number },
+  const card = (entry) => h("div.big", { "data-number": entry.call.number },
     h("div.big-no.num.fit", null, entry.call.number), h("div.big-arrow", { "aria-hidden": true }),
     h("div.big-where", null, h("div.big-win.num.window", null, windowName(entry.call.window)),
-      h("div.big-service.lines", null, serviceName(entry.call.service)))), entry))
+      h("div.big-service.lines", null, serviceName(entry.call.service))));
+  repaint($("now"), large.map(names).join(), () => large.map((entry, i) => (i ? card(entry) : blink(card(entry), entry)))
     .concat(blank(LARGE - large.length, () => h("div.big", { "aria-hidden": true }))));
   const guide = !show.shown.length && data.state !== "closed";
   fill($("recent-label"), t(guide ? "board.guide" : "board.recent") + " ", h("small", null, t2(guide ? "board.guide" : "board.recent")));
@@ -205,7 +205,7 @@ function fitHeights() {
     list.style.setProperty("--scale", Math.min(1, ...scales));
   };
   const inside = (part, card) => part.closest(card).clientHeight;
-  const line = 1.5 * parseFloat(getComputedStyle(document.body).fontSize);
+  const line = 1.9 * parseFloat(getComputedStyle(document.body).fontSize);
   scale($("now"), ".big-no, .big-win", (part) => inside(part, ".big") - (part.matches(".big-win") ? line : 0));
   scale($("recent"), ".row-no, .row-win", (part) => inside(part, ".row"));
   for (const node of document.querySelectorAll(".big-service")) node.style.maxHeight = inside(node, ".big") - node.previousElementSibling.offsetHeight + "px";
@@ -256,10 +256,16 @@ function paintMissed() {
   while (list.children.length > 1 && list.scrollWidth > list.clientWidth) list.removeChild(list.lastChild); // the oldest
 }
 
+/** What the staff has to say; a board that hears nothing takes it down itself when its time is over. */
+function noticeNow() {
+  const { notice } = data;
+  return notice && !(notice.until && clock.now() > Date.parse(notice.until)) ? notice : null;
+}
+
 /** What visitors must know besides the calls: one line each, two at most. */
 function stripLines() {
   const lines = [];
-  const { notice } = data;
+  const notice = noticeNow();
   if (notice && notice.level === "notice") lines.push([nameOf(notice.text), lang() === "en" || notice.text.en === notice.text.zh ? "" : notice.text.en]);
   if (data.state === "issuing_paused") lines.push([t("board.issuing-paused"), t2("board.issuing-paused")]);
   if (data.state === "closed" || !Object.keys(data.windows || {}).length) return lines;
@@ -283,6 +289,7 @@ function paintStrip() {
   const changed = repaint($("strip"), JSON.stringify(lines), () => lines.map(([main, more]) => h("p.strip-text", null,
     main, more ? h("small", { lang: "en" }, more) : null)));
   if (changed) fitHeights();
+  showEmergency(noticeNow());
 }
 
 function paintCode() {
@@ -311,7 +318,7 @@ function paintCover() {
   $("cover").hidden = !what;
   document.body.dataset.cover = what ? "yes" : "no";
   if (what) {
-    fill($("cover-main"), t(what[0]), " ", h("small", null, t2(what[0])));
+    repaint($("cover-main"), what[0], () => [t(what[0]), " ", h("small", null, t2(what[0]))]);
     text($("cover-more"), what[1] ? t(what[1]) : "");
   }
   paintClosed();
@@ -333,7 +340,7 @@ function paintClosed() {
   text($("closed-next"), next ? t("closed.next", { day, at: clockOfLocal(next.at) }) : t("board.closed-hint"));
   repaint($("closed-hours"), JSON.stringify(data.hours || {}), () => (hoursKnown(data.hours)
     ? weekLines(data.hours).map((line) => [h("dt", null, line.days), h("dd", null, line.times)]) : null));
-  const { notice } = data;
+  const notice = noticeNow();
   text($("closed-notice"), notice && notice.level === "notice" ? nameOf(notice.text) : "");
   // Nothing stands in one place all night.
   const minute = Math.floor(local / 60000);
@@ -393,7 +400,7 @@ if (document.fonts) document.fonts.ready.then(again);
 setTimeout(() => {
   const old = !data && !failure && JSON.parse(memory.get(kept) || "null");
   if (!old) return;
-  data = foldHall(old.data, {});
+  data = foldHall(old.data, { notice: null }); // who knows whether it still holds
   show.whole((data.calls || []).filter(isMine), () => Infinity, now());
   clock.snapshot(data.clock, data.demo);
   asOf = old.asOf;

@@ -53,6 +53,7 @@ export function fitWindow(node) {
 export function balance(node) {
   const height = node.scrollHeight;
   if (height < 1.9 * parseFloat(getComputedStyle(node).fontSize)) return;
+  node.style.overflowWrap = "normal"; // a word that would have to be broken counts as spilling
   let wide = node.clientWidth;
   let narrow = wide / 2;
   while (wide - narrow > 2) {
@@ -62,4 +63,5 @@ export function balance(node) {
     else wide = middle;
   }
   node.style.maxWidth = Math.ceil(wide) + "px";
+  node.style.overflowWrap = "";
 }
