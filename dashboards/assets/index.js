@@ -62,6 +62,7 @@ function hallRow(id, hall) {
     h("div.hall-facts", null, ["issued", "waiting", "serving", "completed"].map(fact)),
     h("div.btns", null, link("/board/" + path, "link.board"), link("/kiosk/" + path, "link.kiosk"),
       may(who, "clerk", "manager", "supervisor") && link("/console?hall=" + path, "link.console"),
+      may(who, "manager", "supervisor") && link("/floor/" + path, "floor.title"),
       may(who, "manager") && link("/manage?hall=" + path, "link.manage")));
 }
 
