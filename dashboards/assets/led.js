@@ -2,14 +2,17 @@
 // When the server is silent it never leaves an old number standing.
 import { connectLive } from "./lib/live.js";
 import { get, hallPath, query } from "./lib/api.js";
+import { reportDevice } from "./lib/device.js";
 import { Dots } from "./lib/dots.js";
 import { lang, t, nameOf } from "./lib/i18n.js";
 import { $, text, fit } from "./lib/dom.js";
+import { showEmergency } from "./lib/notice.js";
 
 const WIPE_AFTER_MS = 30000;
 const BLINK_MS = 4000;
 const SILENT_AFTER_MS = 30000;
 const SAME_CALL_MS = 5000;   // a number called again so soon does not flash anew
+const LEAST_FOR_WORDS = 200; // pixels of height that an emergency's words take at least
 const MOVE_MS = 40;
 const RETRY_MS = 1000;
 const LATE_MS = 3000;        // a change is known but its dots do not come: no old number meanwhile
@@ -22,17 +25,23 @@ let shownCall = "";
 let flashed = { number: "", at: -Infinity };
 
 const live = connectLive({
-  topics: ["window." + hall + "." + win],
+  topics: ["window." + hall + "." + win, "hall." + hall],
   reloadWithinMs: 60000,
   onSnapshot: frame,
   onDelta: frame,
   onState: paint,
-  onError(_, code, detail) { failure = detail || code; paint(); },
+  onError(topic, code, detail) {
+    if (topic.startsWith("hall.")) return;
+    failure = detail || code;
+    paint();
+  },
 });
 
+reportDevice(live);
 const strip = size ? dotStrip() : null;
 
-function frame(_, whole, message) {
+function frame(topic, whole, message) {
+  if (topic.startsWith("hall.")) return emergency(whole.notice);
   data = whole;
   failure = null;
   const ticket = whole.ticket;
@@ -40,8 +49,13 @@ function frame(_, whole, message) {
   const fresh = Boolean(call) && call !== shownCall && !(Date.parse(message.at) - Date.parse(ticket.at) > SILENT_AFTER_MS);
   shownCall = call;
   if (fresh && mayFlash(ticket.number)) blink();
-  if (strip) strip.changed(fresh ? call : "");
-  paint();
+  if (strip) strip.changed();
+  return paint();
+}
+
+/** Over the whole screen; a panel of a few dots has no room for the words and goes on with its window. */
+function emergency(notice) {
+  if (!strip || innerHeight >= LEAST_FOR_WORDS) showEmergency(notice);
 }
 
 function mayFlash(number) {

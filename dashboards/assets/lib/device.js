@@ -1,6 +1,7 @@
 // A page that runs on a registered device says how it is, and does what its manager tells it: show its name, load
 // again, be silent. A page that a person opened has no device, and all of this rests.
 import { post } from "./api.js";
+import { loadAgain } from "./live.js";
 import { t } from "./i18n.js";
 import { h } from "./dom.js";
 
@@ -67,7 +68,7 @@ export function reportDevice(live, options = {}) {
   function reloadSoon(order) {
     reload = order;
     if (options.mayReload && !options.mayReload()) return void setTimeout(() => reloadSoon(order), 1000);
-    return location.reload();
+    return loadAgain().catch(() => setTimeout(() => reloadSoon(order), SHORTEST_MS));
   }
 
   function identify(view) {
