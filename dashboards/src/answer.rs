@@ -111,9 +111,9 @@ impl TicketFace {
     /// carried out before, later steps are taken back where the event tells them.
     pub fn after(hall: &Hall, ticket: &Ticket, event: &Event, now: Timestamp) -> Self {
         match event {
-            Event::TicketRequeued { .. } | Event::TicketTransferred { .. } => {
-                Self::of(hall, ticket, now).rewound_to(event)
-            }
+            Event::TicketRequeued { .. }
+            | Event::TicketPostponed { .. }
+            | Event::TicketTransferred { .. } => Self::of(hall, ticket, now).rewound_to(event),
             _ => Self::without_place(hall, ticket).rewound_to(event),
         }
     }
@@ -140,9 +140,9 @@ impl TicketFace {
             Event::ServiceFinished { .. } => self.state = "completed",
             Event::NoShowMarked { .. } => self.state = "missed",
             Event::TicketHeld { .. } => self.state = "held",
-            Event::TicketTransferred { .. } | Event::TicketRequeued { .. } => {
-                self.state = "waiting"
-            }
+            Event::TicketTransferred { .. }
+            | Event::TicketRequeued { .. }
+            | Event::TicketPostponed { .. } => self.state = "waiting",
             Event::TicketCancelled { .. } => self.state = "cancelled",
             _ => {}
         }

@@ -59,6 +59,8 @@ pub struct ServiceFace<'a> {
     #[serde(flatten)]
     pub template: &'a NumberTemplate,
     pub contingent: Option<u32>,
+    /// Numbers that kiosks and phones may still give today.
+    pub left: Option<u32>,
     pub menu: Option<&'a MenuId>,
     pub waiting: usize,
     pub windows_open: u64,
@@ -136,6 +138,8 @@ pub struct Delta<'a> {
 pub struct QueueStep {
     pub waiting: usize,
     pub windows_open: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<u32>,
 }
 
 /// The whole hall.
@@ -251,6 +255,7 @@ fn service_face<'a>(hall: &'a Hall, id: &'a ServiceId) -> Option<ServiceFace<'a>
         name: &service.name,
         template: &service.template,
         contingent: service.contingent,
+        left: hall.self_service_left(id),
         menu: service.menu.as_ref(),
         waiting: hall.waiting_count(id),
         windows_open: hall.windows_open(id),
@@ -264,6 +269,7 @@ fn queue_step(hall: &Hall, id: &ServiceId) -> QueueStep {
     QueueStep {
         waiting: hall.waiting_count(id),
         windows_open: hall.windows_open(id),
+        left: hall.self_service_left(id),
     }
 }
 

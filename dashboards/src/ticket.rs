@@ -4,7 +4,7 @@
 use rules::forecast::WaitEstimate;
 use rules::hall::Hall;
 use rules::name::Name;
-use rules::ticket::Ticket;
+use rules::ticket::{Ticket, TicketState};
 use rules::time::Timestamp;
 use serde::Serialize;
 
@@ -26,8 +26,42 @@ pub struct TicketView {
     pub issued_at: String,
     pub called_at: Option<String>,
     pub rated: bool,
+    /// What the holder may still postpone, where the hall allows it at all.
+    pub postpone: Option<PostponeFace>,
+    /// What the desk may still do for one who missed the call.
+    pub requeue: Option<RequeueFace>,
     pub demo: bool,
     pub clock: ClockFace,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PostponeFace {
+    pub places_max: u32,
+    pub times_left: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequeueFace {
+    pub times_left: u32,
+    /// Behind so many others.
+    pub after: u32,
+}
+
+fn postpone_face(hall: &Hall, ticket: &Ticket) -> Option<PostponeFace> {
+    let rule = hall.config().policy.postpone;
+    let waits = ticket.state == TicketState::Waiting && !rule.is_off();
+    waits.then(|| PostponeFace {
+        places_max: rule.places_max,
+        times_left: rule.times_max.saturating_sub(ticket.postpones),
+    })
+}
+
+fn requeue_face(hall: &Hall, ticket: &Ticket) -> Option<RequeueFace> {
+    let rule = hall.config().policy.requeue;
+    (ticket.state == TicketState::Missed).then(|| RequeueFace {
+        times_left: rule.times.saturating_sub(ticket.requeues),
+        after: rule.after,
+    })
 }
 
 /// The view of a ticket with `ahead` people before it, without its estimate, which the queue knows.
@@ -58,6 +92,8 @@ pub fn view(
         issued_at: zone.rfc3339(ticket.issued_at),
         called_at: ticket.last_called_at.map(|at| zone.rfc3339(at)),
         rated: ticket.rating.is_some(),
+        postpone: postpone_face(hall, ticket),
+        requeue: requeue_face(hall, ticket),
         demo: config.options.demo,
         clock: ClockFace {
             at: zone.rfc3339(now),

@@ -71,6 +71,22 @@ impl Default for RequeueRule {
     }
 }
 
+/// Whether one who waits may let others go first. Off unless both numbers are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PostponeRule {
+    /// At most so many places back at once.
+    pub places_max: u32,
+    /// How many times one ticket may be postponed.
+    pub times_max: u32,
+}
+
+impl PostponeRule {
+    pub const fn is_off(self) -> bool {
+        self.places_max == 0 || self.times_max == 0
+    }
+}
+
 /// What the hall's midnight does to those who still wait or were missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,6 +115,7 @@ pub struct CallPolicy {
     /// A ticket is missed only after so many calls.
     pub no_show_after_calls: u32,
     pub requeue: RequeueRule,
+    pub postpone: PostponeRule,
     /// A transferred ticket keeps its issue time in the other queue; otherwise it joins the end.
     pub transfer_keeps_issue_time: bool,
     pub day_end: DayEnd,
@@ -117,6 +134,7 @@ impl Default for CallPolicy {
             recall_interval_secs: 0,
             no_show_after_calls: 3,
             requeue: RequeueRule::default(),
+            postpone: PostponeRule::default(),
             transfer_keeps_issue_time: true,
             day_end: DayEnd::Expire,
         }

@@ -459,6 +459,10 @@ pub fn requeue(ticket: TicketId) -> Command {
     Command::RequeueTicket { ticket }
 }
 
+pub fn postpone(ticket: TicketId, places: u32) -> Command {
+    Command::PostponeTicket { ticket, places }
+}
+
 pub fn rate(ticket: TicketId, stars: u8) -> Command {
     let text = None;
     Command::RateTicket {

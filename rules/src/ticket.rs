@@ -18,12 +18,15 @@ use crate::identity::Holder;
 use crate::ids::{ClerkId, ServiceId, Tag, TicketId, Token, WindowId};
 use crate::time::Timestamp;
 
-/// Through what a ticket was taken. Kiosk and phone obey the daily contingent; staff may pass it.
+/// Through what a ticket was taken. All but the staff obey the daily contingent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     Kiosk,
+    /// A visitor's own phone.
     Phone,
+    /// A visitor's own phone, by the code shown in the hall.
+    Scan,
     Staff,
 }
 
@@ -113,6 +116,9 @@ pub struct Ticket {
     /// Calls since it last began to wait.
     pub calls: u32,
     pub requeues: u32,
+    /// How often its holder let others go first.
+    #[serde(default)]
+    pub postpones: u32,
     pub first_called_at: Option<Timestamp>,
     pub last_called_at: Option<Timestamp>,
     pub called_because: Option<Why>,

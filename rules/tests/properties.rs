@@ -172,6 +172,23 @@ proptest! {
         }
     }
 
+    /// Two who waited for one another would both be called last.
+    #[test]
+    fn nobody_stands_behind_one_who_stands_behind_him((policy, steps) in day()) {
+        let mut live = Live::begin(policy);
+        for step in &steps {
+            let _ = live.play(step);
+            for ticket in live.hall.tickets() {
+                let mut seen = BTreeSet::from([ticket.id]);
+                let mut next = ticket.behind;
+                while let Some(other) = next {
+                    prop_assert!(seen.insert(other), "a circle of {:?}", seen);
+                    next = live.hall.ticket(other).and_then(|t| t.behind);
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_line_shown_is_the_order_in_which_a_window_calls((policy, steps) in day()) {
         let mut live = Live::begin(policy);
@@ -330,6 +347,7 @@ fn the_random_days_reach_every_kind_of_event() {
         "ticket_issued",
         "ticket_cancelled",
         "ticket_requeued",
+        "ticket_postponed",
         "ticket_rated",
         "ticket_called",
         "ticket_recalled",

@@ -952,6 +952,7 @@ fn ticket(n: u64) -> Ticket {
         not_before: None,
         behind: None,
         calls: 0,
+        postpones: 0,
         requeues: 0,
         first_called_at: None,
         last_called_at: None,

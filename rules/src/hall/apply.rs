@@ -32,6 +32,7 @@ impl Ticket {
             behind: None,
             calls: 0,
             requeues: 0,
+            postpones: 0,
             first_called_at: None,
             last_called_at: None,
             called_because: None,
@@ -153,6 +154,17 @@ impl Hall {
                 t.behind = *behind;
                 t.not_before = *not_before;
             }),
+            Event::TicketPostponed {
+                ticket,
+                behind,
+                followers_behind,
+            } => {
+                self.place_those_behind(*ticket, *followers_behind);
+                self.change(*ticket, |t| {
+                    t.postpones += 1;
+                    t.behind = Some(*behind);
+                });
+            }
             Event::TicketCancelled { ticket } => {
                 self.change(*ticket, |t| t.end(TicketState::Cancelled, at));
                 self.release_those_behind(*ticket);
@@ -303,6 +315,7 @@ impl Hall {
             | Event::TicketIssued(_)
             | Event::TicketCancelled { .. }
             | Event::TicketRequeued { .. }
+            | Event::TicketPostponed { .. }
             | Event::TicketRated { .. }
             | Event::TicketExpired { .. }
             | Event::DayEnded { .. } => {}
@@ -383,6 +396,11 @@ impl Hall {
 
     /// Those placed behind a ticket that has left the line take their own place again.
     fn release_those_behind(&mut self, gone: TicketId) {
+        self.place_those_behind(gone, None);
+    }
+
+    /// Those placed behind one ticket stand behind another, or, with none, at their own place.
+    fn place_those_behind(&mut self, gone: TicketId, other: Option<TicketId>) {
         let Some(service) = self.tickets.get(&gone).map(|t| t.service.clone()) else {
             return;
         };
@@ -391,7 +409,7 @@ impl Hall {
         };
         for id in line {
             if let Some(ticket) = self.tickets.get_mut(id).filter(|t| t.behind == Some(gone)) {
-                ticket.behind = None;
+                ticket.behind = other;
             }
         }
     }

@@ -69,6 +69,11 @@ pub enum Command {
     RequeueTicket {
         ticket: TicketId,
     },
+    /// The holder lets `places` others go first.
+    PostponeTicket {
+        ticket: TicketId,
+        places: u32,
+    },
     RateTicket {
         ticket: TicketId,
         stars: u8,

@@ -103,6 +103,7 @@ impl Hall {
                 one(Event::TicketCancelled { ticket: *ticket })
             }
             Command::RequeueTicket { ticket } => self.requeue(*ticket, now),
+            Command::PostponeTicket { ticket, places } => self.postpone(*ticket, *places, now),
             Command::RateTicket {
                 ticket,
                 stars,
@@ -405,20 +406,61 @@ impl Hall {
                 times: rule.times,
             });
         }
-        let policy = &self.config.policy;
-        // Behind those who can be called: one placed behind an early appointment would be passed by
-        // everybody who comes before that appointment's time.
-        let mut line = self.line(&ticket.service, now);
-        line.retain(|id| {
-            self.ticket(*id)
-                .is_some_and(|other| !calling::standing(other, policy, now).early)
-        });
+        let line = self.callable_line(ticket, now);
         let place = (rule.after as usize).min(line.len());
         let not_before = (rule.cool_down_secs > 0).then(|| now.plus_secs(rule.cool_down_secs));
         one(Event::TicketRequeued {
             ticket: id,
             behind: place.checked_sub(1).map(|last| line[last]),
             not_before,
+        })
+    }
+
+    /// The line in which a ticket is placed behind another, without those whose time has not come:
+    /// one placed behind an early appointment would be passed by everybody who comes before that
+    /// appointment's time.
+    fn callable_line(&self, ticket: &Ticket, now: Timestamp) -> Vec<TicketId> {
+        let policy = &self.config.policy;
+        let mut line = self.line(&ticket.service, now);
+        line.retain(|id| {
+            *id == ticket.id
+                || self
+                    .ticket(*id)
+                    .is_some_and(|other| !calling::standing(other, policy, now).early)
+        });
+        line
+    }
+
+    fn postpone(&self, id: TicketId, places: u32, now: Timestamp) -> Decision {
+        let ticket = self.in_state(id, &TicketState::Waiting)?;
+        let rule = self.config.policy.postpone;
+        if rule.is_off() {
+            return Err(Refusal::PostponeOff {});
+        }
+        if !(1..=rule.places_max).contains(&places) {
+            return Err(Refusal::invalid(
+                "places",
+                format!("1 to {}", rule.places_max),
+            ));
+        }
+        if ticket.postpones >= rule.times_max {
+            return Err(Refusal::PostponeLimit {
+                ticket: id,
+                times: rule.times_max,
+            });
+        }
+        let line = self.callable_line(ticket, now);
+        let here = line.iter().position(|other| *other == id).unwrap_or(0);
+        let after: Vec<TicketId> = line[here..].iter().skip(1).copied().collect();
+        let Some(behind) = after.get(places as usize - 1).or(after.last()) else {
+            return Err(Refusal::NobodyBehind { ticket: id });
+        };
+        // Those placed behind it do not go back with it: they follow whom it followed.
+        let before = line[..here].last();
+        one(Event::TicketPostponed {
+            ticket: id,
+            behind: *behind,
+            followers_behind: before.copied(),
         })
     }
 

@@ -91,6 +91,13 @@ pub enum Event {
         behind: Option<TicketId>,
         not_before: Option<Timestamp>,
     },
+    TicketPostponed {
+        ticket: TicketId,
+        /// The ticket behind which it stands now.
+        behind: TicketId,
+        /// Behind which those stand that stood behind it; none if they take their own places.
+        followers_behind: Option<TicketId>,
+    },
     TicketRated {
         ticket: TicketId,
         stars: u8,
@@ -186,6 +193,7 @@ impl Event {
             Self::TicketIssued(_) => "ticket_issued",
             Self::TicketCancelled { .. } => "ticket_cancelled",
             Self::TicketRequeued { .. } => "ticket_requeued",
+            Self::TicketPostponed { .. } => "ticket_postponed",
             Self::TicketRated { .. } => "ticket_rated",
             Self::TicketCalled { .. } => "ticket_called",
             Self::TicketRecalled { .. } => "ticket_recalled",
@@ -212,6 +220,7 @@ impl Event {
             Self::TicketIssued(issued) => Some(issued.ticket),
             Self::TicketCancelled { ticket }
             | Self::TicketRequeued { ticket, .. }
+            | Self::TicketPostponed { ticket, .. }
             | Self::TicketRated { ticket, .. }
             | Self::TicketCalled { ticket, .. }
             | Self::TicketRecalled { ticket, .. }
@@ -278,6 +287,7 @@ impl Event {
             | Self::TicketIssued(_)
             | Self::TicketCancelled { .. }
             | Self::TicketRequeued { .. }
+            | Self::TicketPostponed { .. }
             | Self::TicketRated { .. }
             | Self::TicketExpired { .. }
             | Self::DayEnded { .. } => None,

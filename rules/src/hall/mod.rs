@@ -339,6 +339,13 @@ impl Hall {
             .count() as u64
     }
 
+    /// Numbers that kiosks and phones may still give for a service today; `None` is no limit.
+    pub fn self_service_left(&self, service: &ServiceId) -> Option<u32> {
+        let contingent = self.config.services.get(service)?.contingent?;
+        let given = self.self_issued.get(service).copied().unwrap_or(0);
+        Some(contingent.saturating_sub(given))
+    }
+
     /// The order of a service's line.
     pub fn line(&self, service: &ServiceId, now: Timestamp) -> Vec<TicketId> {
         self.line_under(&self.config.policy, service, now)

@@ -122,6 +122,14 @@ pub enum Refusal {
         ticket: TicketId,
         times: u32,
     },
+    PostponeOff {},
+    PostponeLimit {
+        ticket: TicketId,
+        times: u32,
+    },
+    NobodyBehind {
+        ticket: TicketId,
+    },
     NotForThisWindow {
         window: WindowId,
         ticket: TicketId,
@@ -185,6 +193,9 @@ impl Refusal {
             Self::TicketNotCompleted { .. } => "ticket_not_completed",
             Self::AlreadyRated { .. } => "already_rated",
             Self::RequeueLimit { .. } => "requeue_limit",
+            Self::PostponeOff {} => "postpone_off",
+            Self::PostponeLimit { .. } => "postpone_limit",
+            Self::NobodyBehind { .. } => "nobody_behind",
             Self::NotForThisWindow { .. } => "not_for_this_window",
             Self::SameService { .. } => "same_service",
         }
@@ -304,6 +315,17 @@ impl Refusal {
             Self::RequeueLimit { times, .. } => (
                 format!("过号最多激活 {times} 次，请重新取号"),
                 format!("a missed ticket may return {times} times; take a new number"),
+            ),
+            Self::PostponeOff {} => {
+                both("本大厅不能延后", "numbers cannot be postponed in this hall")
+            }
+            Self::PostponeLimit { times, .. } => (
+                format!("最多延后 {times} 次"),
+                format!("a number may be postponed {times} times"),
+            ),
+            Self::NobodyBehind { .. } => both(
+                "后面没有人等候，不需要延后",
+                "nobody waits behind this number",
             ),
             Self::NotForThisWindow { .. } => both(
                 "本窗口不能呼叫该号码",

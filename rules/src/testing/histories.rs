@@ -12,7 +12,9 @@ use super::{HallBuilder, hall, service, service_plan, step, tag, window, window_
 use crate::hall::{Command, Hall, IssueTicket, Notice, NoticeLevel, Recorded, Refusal};
 use crate::ids::{ServiceId, TicketId, Token, WindowId};
 use crate::number::NumberTemplate;
-use crate::policy::{AppointmentRule, CallPolicy, DayEnd, GreenRule, Mix, RequeueRule};
+use crate::policy::{
+    AppointmentRule, CallPolicy, DayEnd, GreenRule, Mix, PostponeRule, RequeueRule,
+};
 use crate::ticket::{BookedTime, Channel, Ticket, TicketState};
 use crate::time::Timestamp;
 
@@ -122,6 +124,10 @@ impl Live {
             Command::RequeueTicket { ticket } => Command::RequeueTicket {
                 ticket: of(ticket, |t| t.state == TicketState::Missed),
             },
+            Command::PostponeTicket { ticket, places } => Command::PostponeTicket {
+                ticket: of(ticket, waits),
+                places,
+            },
             Command::RateTicket {
                 ticket,
                 stars,
@@ -223,16 +229,24 @@ pub fn policies() -> impl Strategy<Value = CallPolicy> {
         prop::option::of(select(vec![60, 600, 3600_u64])),
     );
     let requeue = (0..3_u32, 0..4_u32, select(vec![0, 0, 120_u64]));
+    let postpone = (0..4_u32, 0..3_u32);
     (
         mix,
         calls,
-        requeue,
+        (requeue, postpone),
         any::<bool>(),
         any::<bool>(),
         any::<bool>(),
     )
         .prop_map(
-            |(mix, (no_show, more, interval, cap, ageing), requeue, keeps, carries, green)| {
+            |(
+                mix,
+                (no_show, more, interval, cap, ageing),
+                (requeue, postpone),
+                keeps,
+                carries,
+                green,
+            )| {
                 CallPolicy {
                     version: 1,
                     mix,
@@ -250,6 +264,10 @@ pub fn policies() -> impl Strategy<Value = CallPolicy> {
                         times: requeue.0,
                         after: requeue.1,
                         cool_down_secs: requeue.2,
+                    },
+                    postpone: PostponeRule {
+                        places_max: postpone.0,
+                        times_max: postpone.1,
                     },
                     transfer_keeps_issue_time: keeps,
                     day_end: if carries {
@@ -312,7 +330,12 @@ fn wishes() -> impl Strategy<Value = IssueTicket> {
         from: Timestamp::from_millis(from * 60_000),
         to: Timestamp::from_millis((from + long) * 60_000),
     });
-    let channel = select(vec![Channel::Kiosk, Channel::Phone, Channel::Staff]);
+    let channel = select(vec![
+        Channel::Kiosk,
+        Channel::Phone,
+        Channel::Scan,
+        Channel::Staff,
+    ]);
     (
         services(),
         channel,
@@ -365,6 +388,8 @@ fn of_tickets() -> impl Strategy<Value = Command> {
     prop_oneof![
         2 => hints().prop_map(|ticket| Command::CancelTicket { ticket }),
         5 => hints().prop_map(|ticket| Command::RequeueTicket { ticket }),
+        4 => (hints(), 0..5_u32)
+            .prop_map(|(ticket, places)| Command::PostponeTicket { ticket, places }),
         3 => (hints(), 0..7_u8)
             .prop_map(|(ticket, stars)| Command::RateTicket { ticket, stars, text: None }),
     ]

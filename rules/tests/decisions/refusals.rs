@@ -6,8 +6,8 @@ use rules::ids::TicketId;
 use rules::name::Lang;
 use rules::testing::{
     Story, begin, booked, call_next, call_ticket, cancel, close_window, finish, hold, issue,
-    lose_window, no_show, open_window, pause_window, rate, recall, regain_window, requeue,
-    resume_ticket, resume_window, service, transfer, window, wish,
+    lose_window, no_show, open_window, pause_window, postpone, rate, recall, regain_window,
+    requeue, resume_ticket, resume_window, service, transfer, window, wish,
 };
 use rules::{Command, Refusal};
 
@@ -20,6 +20,14 @@ fn with_appointment(from: &str, to: &str) -> Command {
     let mut wish = wish("social");
     wish.appointment = Some(booked("AP1", from, to));
     Command::IssueTicket(wish)
+}
+
+/// A policy under which a number may be postponed once.
+fn patient() -> Command {
+    let mut policy = rules::policy::CallPolicy::default();
+    policy.postpone.places_max = 1;
+    policy.postpone.times_max = 1;
+    Command::SetPolicy { policy }
 }
 
 /// Commands that are refused, after those that lead there; the last one is refused.
@@ -51,6 +59,22 @@ fn cases() -> Vec<(&'static str, Vec<Command>)> {
         (
             "hall_closed",
             vec![Command::CloseHall, Command::ResumeIssuing],
+        ),
+        ("postpone_off", vec![issue("social"), postpone(first, 1)]),
+        (
+            "postpone_limit",
+            vec![
+                patient(),
+                issue("social"),
+                issue("social"),
+                issue("social"),
+                postpone(first, 1),
+                postpone(first, 1),
+            ],
+        ),
+        (
+            "nobody_behind",
+            vec![patient(), issue("social"), postpone(first, 1)],
         ),
         ("hall_not_closed", vec![Command::OpenHall]),
         (

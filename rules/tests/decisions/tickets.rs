@@ -2,8 +2,8 @@
 
 use rules::ids::TicketId;
 use rules::testing::{
-    Story, begin, call_next, call_ticket, cancel, clock, finish, given, hold, no_show, rate,
-    recall, requeue, resume_ticket, service, transfer, transfer_to_window, window,
+    Story, begin, call_next, call_ticket, cancel, clock, finish, given, hold, no_show, postpone,
+    rate, recall, requeue, resume_ticket, service, transfer, transfer_to_window, window,
 };
 use rules::ticket::TicketState;
 use rules::{Command, Event, Refusal};
@@ -268,6 +268,127 @@ fn one_who_comes_back_is_not_kept_behind_an_appointment_for_the_afternoon() {
         "B001",
         "before one who came after its return"
     );
+}
+
+fn patient_hall() -> rules::testing::HallBuilder {
+    two_services().policy(|p| {
+        p.postpone.places_max = 3;
+        p.postpone.times_max = 2;
+    })
+}
+
+#[test]
+fn one_who_lets_two_go_first_keeps_the_number_and_stands_behind_them() {
+    let mut story = Story::of(patient_hall().open());
+    for _ in 1..=4 {
+        story.takes("social");
+    }
+    let first = TicketId(1);
+    let after = given(story.hall).when(postpone(first, 2));
+    let after = after.then([Event::TicketPostponed {
+        ticket: first,
+        behind: TicketId(3),
+        followers_behind: None,
+    }]);
+    let mut story = Story::of(after.0);
+    assert_eq!(story.line("social"), ["B002", "B003", "B001", "B004"]);
+    assert_eq!(story.hall.ahead(first, story.now), Some(2));
+    // What the console says beforehand is what is called, and why.
+    let window = story.hall.window(&window("1")).expect("window 1");
+    let next = story.hall.next_for(window, 4, story.now);
+    let shown: Vec<u64> = next.iter().map(|choice| choice.ticket.0).collect();
+    assert_eq!(shown, [2, 3, 1, 4]);
+    let calls: Vec<String> = (0..4).map(|_| story.serves("1")).collect();
+    assert_eq!(calls, ["B002", "B003", "B001", "B004"]);
+    assert_eq!(
+        story.ticket(first).called_because,
+        Some(next[2].why.clone())
+    );
+}
+
+#[test]
+fn one_who_lets_more_go_first_than_wait_is_the_last() {
+    let mut story = Story::of(patient_hall().open());
+    for _ in 1..=3 {
+        story.takes("social");
+    }
+    story.does(postpone(TicketId(2), 3));
+    assert_eq!(story.line("social"), ["B001", "B003", "B002"]);
+    let refused = story.is_refused(postpone(TicketId(2), 1));
+    let ticket = TicketId(2);
+    assert_eq!(refused, Refusal::NobodyBehind { ticket });
+    assert_eq!(story.ticket(ticket).postpones, 1, "a refusal costs none");
+}
+
+#[test]
+fn two_who_let_each_other_go_first_do_not_wait_for_one_another() {
+    let mut story = Story::of(patient_hall().open());
+    for _ in 1..=4 {
+        story.takes("social");
+    }
+    let (first, second) = (TicketId(1), TicketId(2));
+    story.does(postpone(first, 1));
+    assert_eq!(story.line("social")[..2], ["B002", "B001"]);
+    story.does(postpone(second, 1));
+    assert_eq!(story.line("social")[..2], ["B001", "B002"]);
+    story.does(postpone(first, 2));
+    assert_eq!(story.line("social"), ["B002", "B003", "B001", "B004"]);
+    let calls: Vec<String> = (0..4).map(|_| story.serves("1")).collect();
+    assert_eq!(calls, ["B002", "B003", "B001", "B004"]);
+}
+
+#[test]
+fn one_who_stands_behind_a_postponed_ticket_does_not_go_back_with_it() {
+    let mut story = Story::of(patient_hall().open());
+    for _ in 1..=5 {
+        story.takes("social");
+    }
+    let returned = story.misses("1");
+    story.does(requeue(returned));
+    assert_eq!(
+        story.line("social"),
+        ["B002", "B003", "B004", "B001", "B005"]
+    );
+    story.does(postpone(TicketId(4), 3));
+    assert_eq!(
+        story.line("social"),
+        ["B002", "B003", "B001", "B005", "B004"]
+    );
+    let calls: Vec<String> = (0..5).map(|_| story.serves("1")).collect();
+    assert_eq!(calls, ["B002", "B003", "B001", "B005", "B004"]);
+}
+
+#[test]
+fn those_behind_one_ticket_stand_in_the_order_in_which_they_will_be_called() {
+    let mut story = Story::of(patient_hall().open());
+    for _ in 1..=4 {
+        story.takes("social");
+    }
+    story.does(postpone(TicketId(2), 1));
+    story.does(postpone(TicketId(1), 1));
+    assert_eq!(story.line("social"), ["B003", "B001", "B002", "B004"]);
+    let calls: Vec<String> = (0..4).map(|_| story.serves("1")).collect();
+    assert_eq!(calls, ["B003", "B001", "B002", "B004"]);
+}
+
+#[test]
+fn the_hall_says_how_far_and_how_often() {
+    let mut story = Story::of(patient_hall().open());
+    for _ in 1..=9 {
+        story.takes("social");
+    }
+    let ticket = TicketId(1);
+    for places in [0, 4] {
+        let refused = story.is_refused(postpone(ticket, places));
+        assert_eq!(refused, Refusal::invalid("places", "1 to 3"));
+    }
+    story.does(postpone(ticket, 1));
+    story.does(postpone(ticket, 1));
+    let refused = story.is_refused(postpone(ticket, 1));
+    assert_eq!(refused, Refusal::PostponeLimit { ticket, times: 2 });
+    story.policy(|p| p.postpone = rules::policy::PostponeRule::default());
+    let refused = story.is_refused(postpone(TicketId(2), 1));
+    assert_eq!(refused, Refusal::PostponeOff {});
 }
 
 #[test]

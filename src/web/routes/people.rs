@@ -39,7 +39,7 @@ impl Person {
         let number = self.id_number.trim().to_ascii_uppercase();
         self.kind
             .check(&number)
-            .map_err(|why| Problem::invalid("id_number", why))?;
+            .map_err(|fault| Problem::invalid("id_number", fault.en))?;
         Ok(app.auth.person(self.kind, &number))
     }
 }
