@@ -12,6 +12,7 @@ pub mod city;
 pub mod floor;
 pub mod frame;
 pub mod queue;
+pub mod slip;
 pub mod strip;
 pub mod ticket;
 pub mod voice;

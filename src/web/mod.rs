@@ -148,6 +148,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::windows::configure)
                         .configure(routes::ticket_lists::configure)
                         .configure(routes::tickets::configure)
+                        .configure(routes::visitors::configure)
                         .configure(routes::voice::configure)
                         .configure(routes::halls::configure)
                         .configure(routes::notice::configure)

@@ -6,6 +6,7 @@ use utoipa::OpenApi;
 
 use crate::web::error::ProblemBody;
 use crate::web::routes::strips;
+use crate::web::routes::visitors;
 use crate::web::routes::{
     accounts, audit, devices, floor, halls, notice, people, session, ticket_lists, tickets, voice,
     windows,
@@ -51,6 +52,11 @@ use crate::web::routes::{
         tickets::show_by_token,
         tickets::cancel_by_token,
         tickets::rate_by_token,
+        tickets::postpone_by_token,
+        visitors::menu,
+        visitors::slip_bytes,
+        visitors::slip_picture,
+        visitors::sample,
         windows::command,
         windows::heartbeat,
         windows::holder,

@@ -79,6 +79,7 @@ fn attempts() -> Vec<Attempt> {
     add(InHall(ManageDevices), get, strip, None);
     add(InHall(ManageDevices), put, strip, Some(&wired));
     add(InHall(ManageDevices), delete, strip, None);
+    add(InHall(SeeHall), get, "/halls/H1/services/S1/slip.svg", None);
     let unknown = json!({"service": "none"});
     add(
         InHall(IssueTicket),
@@ -208,7 +209,7 @@ const WINDOW_VERBS: [&str; 12] = [
 ];
 
 /// Open to everybody, or to whoever has the slip or is signed in.
-const OPEN: [(&str, &str); 9] = [
+const OPEN: [(&str, &str); 13] = [
     ("get", "/session"),
     ("post", "/session"),
     ("delete", "/session"),
@@ -218,6 +219,10 @@ const OPEN: [(&str, &str); 9] = [
     ("get", "/tickets/{token}"),
     ("post", "/tickets/{token}/cancel"),
     ("post", "/tickets/{token}/rating"),
+    ("post", "/tickets/{token}/postpone"),
+    ("get", "/tickets/{token}/slip.escpos"),
+    ("get", "/tickets/{token}/slip.svg"),
+    ("get", "/halls/{hall}/visitor-menu"),
 ];
 
 async fn principal(server: &Server, role: Role, hall: &str) -> Client {

@@ -8,6 +8,7 @@ mod devices;
 mod kiosk;
 mod records;
 mod repeats;
+mod visitors;
 mod voice;
 
 use std::time::{SystemTime, UNIX_EPOCH};

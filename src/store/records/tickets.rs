@@ -166,6 +166,22 @@ impl Records {
         Ok((total, by_service))
     }
 
+    /// How many tickets of a day were taken through which channel.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn channels_of_day(
+        &self,
+        hall: &HallId,
+        day: &str,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        let statement = sqlx::query(include_str!("../queries/channels_of_day.sql"))
+            .bind(hall.as_str())
+            .bind(day);
+        let counted = |row: &Fields<'_>| Ok((row.text("channel")?, row.count("tickets")?));
+        self.db.rows(statement, counted).await
+    }
+
     /// What a person came for before this ticket, in any hall, newest first.
     ///
     /// # Errors

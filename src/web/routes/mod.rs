@@ -17,6 +17,7 @@ pub mod session;
 pub mod strips;
 pub mod ticket_lists;
 pub mod tickets;
+pub mod visitors;
 pub mod voice;
 pub mod windows;
 

@@ -21,11 +21,16 @@ const DEVICE_COOKIE_SECS: i64 = 5 * 365 * 86_400;
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self' ws: wss:; frame-ancestors 'self'";
 
+/// A kiosk also hands its slips to the print bridge of its own machine.
+const KIOSK_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    connect-src 'self' ws: wss: http://127.0.0.1:*; frame-ancestors 'self'";
+
 pub fn configure(config: &mut ServiceConfig) {
     config
         .service(asset)
         .service(slip_code)
         .service(board_code)
+        .service(take_code)
         .service(favicon)
         .service(loader);
     for (path, name) in [
@@ -35,6 +40,7 @@ pub fn configure(config: &mut ServiceConfig) {
         ("/console", "console"),
         ("/kiosk/{hall}", "kiosk"),
         ("/t/{token}", "ticket"),
+        ("/take/{hall}", "take"),
         ("/manage", "manage"),
         ("/floor/{hall}", "floor"),
     ] {
@@ -68,10 +74,15 @@ fn page(
             "there is no such page",
         ));
     };
+    let policy = if name == "kiosk" {
+        KIOSK_POLICY
+    } else {
+        POLICY
+    };
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((CONTENT_SECURITY_POLICY, policy))
         .insert_header(("Referrer-Policy", "same-origin"))
         .body(html))
 }
@@ -176,6 +187,17 @@ async fn board_code(
         _ => "board",
     };
     code(&request, &app, &format!("/{page}/{hall}"))
+}
+
+/// The code that hangs in a hall: it leads visitors to the page on which they take a number.
+#[get("/take/{hall}/qr.svg")]
+async fn take_code(
+    request: HttpRequest,
+    app: Data<App>,
+    hall: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let (hall, _) = app.hall(&hall)?;
+    code(&request, &app, &format!("/take/{hall}"))
 }
 
 /// The code of one of this server's addresses.

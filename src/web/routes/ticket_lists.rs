@@ -1,5 +1,7 @@
 //! Finding tickets again: lists, their export, and the figures of a day.
 
+use std::collections::BTreeMap;
+
 use actix_web::web::{Bytes, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpResponse, get};
 use actors::supervisor::HallHandle;
@@ -93,7 +95,7 @@ struct ListQuery {
     lang: Option<String>,
 }
 
-fn query<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
+pub(super) fn query<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
     Query::<T>::from_query(text)
         .map(Query::into_inner)
         .map_err(|error| Problem::invalid("query", &error.to_string()))
@@ -298,6 +300,13 @@ fn csv_text(text: &str) -> String {
     }
 }
 
+const CHANNELS: [&str; 4] = ["kiosk", "phone", "scan", "staff"];
+
+/// A share in percent, rounded to one decimal; none of nothing.
+fn share_pct(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| (part as f64 * 1000.0 / whole as f64).round() / 10.0)
+}
+
 /// The business day asked for.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -311,7 +320,9 @@ struct DayQuery {
     lang: Option<String>,
 }
 
-/// The figures of a day, whole and by service. They always add up.
+/// The figures of a day, whole, by service and by channel. They always add up. `scan_share_pct` is
+/// the share of tickets that visitors took by scanning the hall's code, in percent with one decimal;
+/// null on a day without tickets.
 #[utoipa::path(get, path = "/api/v1/halls/{hall}/figures", tag = "tickets",
     params(("hall" = String, Path), DayQuery), responses((status = 200, body = Object)))]
 #[get("/halls/{hall}/figures")]
@@ -343,5 +354,11 @@ async fn figures(
         .into_iter()
         .map(|(service, figures)| json!({"service": service, "figures": figures}))
         .collect();
-    Ok(HttpResponse::Ok().json(json!({"day": day, "figures": total, "by_service": by_service})))
+    let mut channels = BTreeMap::from(CHANNELS.map(|channel| (channel.to_owned(), 0_u64)));
+    channels.extend(app.records.channels_of_day(&id, &day.to_string()).await?);
+    let scan_share = share_pct(channels["scan"], channels.values().sum());
+    Ok(HttpResponse::Ok().json(json!({
+        "day": day, "figures": total, "by_service": by_service,
+        "channels": channels, "scan_share_pct": scan_share,
+    })))
 }

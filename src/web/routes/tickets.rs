@@ -11,7 +11,9 @@ use actors::supervisor::HallHandle;
 use dashboards::answer::TicketFace;
 use rules::forecast::WaitEstimate;
 use rules::hall::{Command, IssueTicket};
-use rules::identity::{Holder, HolderClass, IdentityKind, mask_name, mask_number, tags_are_valid};
+use rules::identity::{
+    Holder, HolderClass, IdentityFault, IdentityKind, mask_name, mask_number, tags_are_valid,
+};
 use rules::ids::{HallId, ServiceId, Tag, TicketId, Token, WindowId};
 use rules::ticket::{BookedTime, Channel};
 use rules::time::Timestamp;
@@ -39,6 +41,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(rate_ticket)
         .service(show_by_token)
         .service(cancel_by_token)
+        .service(postpone_by_token)
         .service(rate_by_token);
 }
 
@@ -79,10 +82,20 @@ pub struct TicketRequest {
     #[schema(value_type = Vec<String>)]
     tags: BTreeSet<Tag>,
     appointment: Option<AppointmentBody>,
+    /// For visitors only: `scan` when the code shown in the hall led here, else `phone`.
+    #[schema(value_type = Option<String>)]
+    channel: Option<Channel>,
     /// Windows that shall not call it.
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     exclude_windows: BTreeSet<WindowId>,
+}
+
+/// How many others go first.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostponeBody {
+    places: u32,
 }
 
 /// A judgement.
@@ -94,22 +107,36 @@ pub struct RatingBody {
     text: Option<String>,
 }
 
-fn invalid_identity(field: &str, reason: &str) -> Problem {
+fn invalid_identity(field: &str, fault: IdentityFault) -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "invalid_identity",
-        "证件号码格式不正确",
-        "the identity document cannot be right",
+        fault.zh,
+        fault.en,
     )
     .with("field", field)
-    .with("reason", reason)
+    .with("reason", fault.en)
 }
 
+const NUMBER_NEEDED: IdentityFault = IdentityFault {
+    zh: "请提供证件号码",
+    en: "is needed",
+};
+
+const NO_NUMBER_HERE: IdentityFault = IdentityFault {
+    zh: "该方式不需要号码",
+    en: "this kind has no number",
+};
+
 fn text_within(field: &str, text: Option<&String>, max: usize) -> Result<(), Problem> {
+    let fault = IdentityFault {
+        zh: "内容过长或含有控制字符",
+        en: "too long, or with control characters",
+    };
     match text {
-        Some(text) if text.chars().count() > max || text.chars().any(char::is_control) => Err(
-            invalid_identity(field, &format!("at most {max} characters")),
-        ),
+        Some(text) if text.chars().count() > max || text.chars().any(char::is_control) => {
+            Err(invalid_identity(field, fault).with("max", max))
+        }
         _ => Ok(()),
     }
 }
@@ -130,14 +157,11 @@ impl HolderBody {
             (Some(number), true) => {
                 self.kind
                     .check(number)
-                    .map_err(|why| invalid_identity("holder.id_number", why))?;
+                    .map_err(|fault| invalid_identity("holder.id_number", fault))?;
             }
-            (None, true) => return Err(invalid_identity("holder.id_number", "is needed")),
+            (None, true) => return Err(invalid_identity("holder.id_number", NUMBER_NEEDED)),
             (Some(_), false) => {
-                return Err(invalid_identity(
-                    "holder.id_number",
-                    "this kind has no number",
-                ));
+                return Err(invalid_identity("holder.id_number", NO_NUMBER_HERE));
             }
             (None, false) => {}
         }
@@ -151,6 +175,20 @@ impl HolderBody {
             name_masked: self.name.as_deref().map(mask_name),
             phone_masked: self.phone.as_deref().map(mask_number),
         })
+    }
+}
+
+impl TicketRequest {
+    /// The channel, as far as a visitor may name it.
+    fn through(&self, channel: Channel) -> Result<Channel, Problem> {
+        match (channel, self.channel) {
+            (_, None) => Ok(channel),
+            (Channel::Phone, Some(named)) if is_visitors(named) => Ok(named),
+            _ => Err(Problem::invalid(
+                "channel",
+                "scan or phone, and only without a device or account",
+            )),
+        }
     }
 }
 
@@ -189,11 +227,22 @@ async fn issue(
     let (id, handle) = app.hall(&hall)?;
     let channel = channel_of(&app, &caller, &id, &handle).await?;
     let request: TicketRequest = body.parse()?;
-    if channel == Channel::Phone && !request.tags.is_empty() {
-        return Err(caller.refuse(&app, Action::IssueTicket, "tags"));
+    let channel = request.through(channel)?;
+    if is_visitors(channel) {
+        if !request.tags.is_empty() {
+            return Err(caller.refuse(&app, Action::IssueTicket, "tags"));
+        }
+        let named = |holder: &HolderBody| holder.kind.has_number();
+        if request.appointment.is_some() && !request.holder.as_ref().is_some_and(named) {
+            return Err(invalid_identity("holder", NUMBER_NEEDED));
+        }
     }
     let wish = wish(&app, &id, request, channel).await?;
     let service = wish.service.clone();
+    let person = wish
+        .holder
+        .as_ref()
+        .and_then(|holder| holder.person.clone());
     let key = caller.key(&body)?;
     let command = Command::IssueTicket(wish);
     let submit = Submit {
@@ -211,10 +260,28 @@ async fn issue(
             ))
         }
         Err(SubmitError::Refused(Refusal::AlreadyIssued { ticket })) => {
+            if is_visitors(channel) && !holds(&handle, ticket, person).await {
+                return Err(Refusal::AlreadyIssued { ticket }.into());
+            }
             again(&handle, ticket).await
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Taken on a visitor's own phone, which proves nothing of what it claims.
+fn is_visitors(channel: Channel) -> bool {
+    matches!(channel, Channel::Phone | Channel::Scan)
+}
+
+/// Whether the ticket is that person's. Whoever only knows the appointment's number is not told
+/// the token of the ticket.
+async fn holds(handle: &HallHandle, ticket: TicketId, person: Option<String>) -> bool {
+    let holder = handle
+        .read(move |hall, _| hall.ticket(ticket)?.holder.as_ref()?.person.clone())
+        .await
+        .flatten();
+    person.is_some() && holder == person
 }
 
 /// Staff, kiosk, or a visitor's own phone where the hall allows it.
@@ -274,7 +341,7 @@ async fn wish(
     })
 }
 
-async fn estimate(
+pub(super) async fn estimate(
     handle: &HallHandle,
     service: &ServiceId,
     ahead: Option<u64>,
@@ -347,7 +414,7 @@ async fn again(handle: &HallHandle, ticket: TicketId) -> Result<HttpResponse, Pr
     Ok(HttpResponse::Ok().json(slip(&face, estimate, seq)))
 }
 
-fn unknown_ticket() -> Problem {
+pub(super) fn unknown_ticket() -> Problem {
     Problem::unknown(
         "unknown_ticket",
         "号码不存在或已失效",
@@ -487,7 +554,10 @@ async fn rate_ticket(
 }
 
 /// The hall and ticket that a slip's token stands for.
-async fn by_token(app: &App, token: &str) -> Result<(HallHandle, TicketId, Token), Problem> {
+pub(super) async fn by_token(
+    app: &App,
+    token: &str,
+) -> Result<(HallHandle, TicketId, Token), Problem> {
     let hall = token.split_once('.').map_or("", |(hall, _)| hall);
     let (_, handle) = app.hall(hall).map_err(|_| unknown_ticket())?;
     let token = Token(token.to_owned());
@@ -534,6 +604,24 @@ async fn cancel_by_token(
 ) -> Result<HttpResponse, Problem> {
     let (handle, ticket, _) = by_token(&app, &token).await?;
     ticket_command(&caller, &body, &handle, Command::CancelTicket { ticket }).await
+}
+
+/// The holder lets others go first, as far as the hall allows it.
+#[utoipa::path(post, path = "/api/v1/tickets/{token}/postpone", tag = "tickets", params(("token" = String, Path)),
+    request_body = PostponeBody,
+    responses((status = 200, body = Object),
+        (status = 409, description = "postpone_off, postpone_limit, nobody_behind, ticket_not_waiting", body = ProblemBody)))]
+#[post("/tickets/{token}/postpone")]
+async fn postpone_by_token(
+    app: Data<App>,
+    caller: Caller,
+    token: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let (handle, ticket, _) = by_token(&app, &token).await?;
+    let PostponeBody { places } = body.parse()?;
+    let command = Command::PostponeTicket { ticket, places };
+    ticket_command(&caller, &body, &handle, command).await
 }
 
 /// The holder's judgement.

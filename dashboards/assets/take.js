@@ -1,0 +1,1 @@
+import { $ } from "./lib/dom.js"; $("main");
