@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::Settings;
-use crate::{Application, replay, telemetry};
+use crate::{Application, print_bridge, replay, telemetry};
 
 /// Real-time operations center for service halls 大厅管家
 #[derive(Parser)]
@@ -32,6 +32,8 @@ enum Command {
     },
     /// Feed a recorded day of arrivals through a hall of a running server 回放取号记录
     Replay(replay::Options),
+    /// Let a kiosk's page print on the printer of its own machine 取号机打印桥
+    PrintBridge(print_bridge::Options),
     /// Print every setting with its default and meaning 显示默认设置
     Settings,
 }
@@ -97,6 +99,9 @@ fn run(command: Command) -> Result<(), Failure> {
             actix_web::rt::System::new().block_on(serve(settings, demo))
         }
         Command::Replay(options) => actix_web::rt::System::new().block_on(replay::run(options)),
+        Command::PrintBridge(options) => {
+            actix_web::rt::System::new().block_on(print_bridge::run(options))
+        }
         Command::Settings => {
             print!("{}", crate::config::DEFAULTS);
             Ok(())

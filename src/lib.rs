@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod devices;
 pub mod first_start;
+pub mod print_bridge;
 pub mod replay;
 pub mod store;
 pub mod strips;
