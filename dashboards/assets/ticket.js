@@ -17,6 +17,9 @@ let said = "";     // the server's sentence after a refused action
 let asOf = NaN;    // the hall's time of the last news
 let polled = -Infinity;
 let buzzed = "";
+let warned = false;
+let polledOk = -Infinity;
+let good = "";     // what was done, in words
 let stars = 0;
 let busy = false;
 
@@ -40,19 +43,27 @@ function news(whole) {
   paint();
 }
 
-/** A call shakes the phone once, not at every frame. */
+/** A call shakes the phone once, not at every frame; so does the approach of one's turn. */
 function buzz() {
   const call = data.state === "called" ? data.number + "|" + data.window + "|" + data.calls : "";
-  if (call && call !== buzzed && navigator.vibrate) navigator.vibrate([300, 150, 300, 150, 600]);
+  if (call && call !== buzzed) shake([300, 150, 300, 150, 600]);
   buzzed = call;
+  const soon = data.state === "waiting" && data.ahead <= SOON;
+  if (soon && !warned) shake([200]);
+  warned = soon || (warned && data.state !== "waiting");
 }
+
+const shake = (pattern) => { if (navigator.vibrate) navigator.vibrate(pattern); };
 
 async function poll() {
   if (performance.now() - polled < POLL_MS - 500) return;
   polled = performance.now();
   try {
-    news(await get(path, { retry: false }));
+    const whole = await get(path, { retry: false });
+    polledOk = performance.now();
+    news(whole);
   } catch (error) {
+    if (!error.status) polledOk = -Infinity;
     if (error.status === 404 || error.status === 410 || error.status === 401 || error.status === 403) gone = error.detail;
     paint();
   }
@@ -62,10 +73,12 @@ async function act(verb, body) {
   if (busy) return;
   busy = true;
   said = "";
+  good = "";
   paint();
   try {
     await post(path + "/" + verb, body, { key: newKey() });
     if (verb === "rating") memory.set(ratedKey, String(body.stars));
+    if (verb === "postpone") good = t("ticket.postponed");
     polled = -Infinity;
     await poll();
   } catch (error) {
@@ -75,14 +88,39 @@ async function act(verb, body) {
   paint();
 }
 
+const ask = (question, hint, yes) => openDialog((close) => h("div", null,
+  h("p.lead", null, question),
+  hint && h("p.more", null, hint),
+  yes(close),
+  h("button.big", { type: "button", onclick: () => close(false), autofocus: true }, t("ticket.cancel-no"))));
+
 async function cancel() {
-  const sure = await openDialog((close) => h("div", null,
-    h("p.lead", null, t("ticket.cancel-sure", { number: data.number })),
-    h("p.more", null, t("ticket.cancel-hint")),
-    h("button.big.bad", { type: "button", onclick: () => close(true) }, t("ticket.cancel-yes")),
-    h("button.big", { type: "button", onclick: () => close(false), autofocus: true }, t("ticket.cancel-no"))));
+  const sure = await ask(t("ticket.cancel-sure", { number: data.number }), t("ticket.cancel-hint"),
+    (close) => h("button.big.bad", { type: "button", onclick: () => close(true) }, t("ticket.cancel-yes")));
   if (sure) act("cancel", {});
 }
+
+async function postpone(places) {
+  const sure = await ask(t("ticket.postpone-sure", { n: places }), "",
+    (close) => h("button.big.go", { type: "button", onclick: () => close(true) }, t("ticket.postpone-yes")));
+  if (sure) act("postpone", { places });
+}
+
+function postponing() {
+  const may = data.postpone;
+  if (data.state !== "waiting" || !may || !may.times_left) return null;
+  const most = may.places_max;
+  const choices = Array.from(new Set([1, Math.ceil(most / 2), most]));
+  return h("section.postpone", null,
+    h("p.more", null, t("ticket.postpone")),
+    h("div.row", null, choices.map((n) => h("button.big", { type: "button", disabled: busy, "data-places": n, onclick: () => postpone(n) }, t("ticket.postpone-n", { n })))),
+    h("p.more.small", null, t("ticket.postpone-left", { n: may.times_left })));
+}
+
+const missedHint = () => data.requeue && data.requeue.times_left
+  ? t("ticket.missed-hint", { n: data.requeue.times_left, after: data.requeue.after }) : t("ticket.missed-last");
+
+const retake = () => h("a.big", { href: "/take/" + encodeURIComponent(token.split(".")[0]) }, t("ticket.retake"));
 
 const PLACE = { waiting: 1, called: 2, serving: 3, completed: 4 };
 
@@ -104,7 +142,7 @@ function lines() {
       h("p.more.num", null, data.calls > 1 ? t("ticket.calls", { n: data.calls }) : t("ticket.go-hint"))];
     case "serving": return [h("p.lead", null, t("ticket.serving", { window: windowName() }))];
     case "held": return [h("p.lead", null, t("ticket.held")), h("p.more", null, t("ticket.held-hint"))];
-    case "missed": return [h("p.lead", null, t("ticket.missed")), h("p.more", null, t("ticket.missed-hint"))];
+    case "missed": return [h("p.lead", null, t("ticket.missed")), h("p.more", null, missedHint())];
     case "completed": return [h("p.lead", null, t("ticket.completed"))];
     case "cancelled": return [h("p.lead", null, t("ticket.cancelled")), h("p.more", null, t("ticket.over-hint"))];
     default: return [h("p.lead", null, t("ticket.expired")), h("p.more", null, t("ticket.over-hint"))];
@@ -124,7 +162,7 @@ function rating() {
 }
 
 function body() {
-  if (gone && !data) return h("section.card", null, h("p.lead", null, t("ticket.gone")), h("p.more", null, gone));
+  if (gone) return h("section.card", null, data && h("p.no.num.fit", null, data.number), h("p.lead", null, t("ticket.gone")), h("p.more", null, t("ticket.over-hint")), retake());
   if (!data) return h("section.card", null, h("p.lead", null, t(live.state === "boot" ? "live.boot" : "live.lost")));
   return h("div", null,
     h("section.card", null,
@@ -133,19 +171,25 @@ function body() {
       lines(),
       data.state === "completed" && rating()),
     steps(),
-    data.state === "waiting" && data.ahead <= SOON && h("p.band", null, t("ticket.soon")),
+    data.state === "waiting" && data.ahead <= SOON && h("p.band", { role: "status" }, "◆ " + t("ticket.soon")),
+    good && h("p.done", { role: "status" }, "✓ " + good),
     said && h("p.said", { role: "alert" }, said),
+    postponing(),
     data.state === "waiting" && h("button.big.bad", { type: "button", disabled: busy, onclick: cancel }, t("ticket.cancel")),
     h("p.more.issued.num", null, t("ticket.issued", { at: clockOf(data.issued_at) })));
 }
 
 const at = (ms) => clock.time(ms, clock.rate <= 5);
 
+/** Without a socket the page asks every 15 s; while that is answered, what it shows is hardly old. */
+const polls = () => live.state !== "live" && performance.now() - polledOk < POLL_MS + 5000;
+const isStale = () => live.state !== "live" && live.state !== "boot" && !polls();
+
 function paint() { calmly(paintNow); }
 
 function paintNow() {
-  const stale = live.state !== "live" && live.state !== "boot";
-  document.body.dataset.state = data ? data.state : "boot";
+  const stale = isStale();
+  document.body.dataset.state = gone ? "gone" : data ? data.state : "boot";
   document.body.dataset.stale = String(stale && Boolean(data));
   text($("hall"), data ? nameOf(data.hall_name) : "");
   text($("lang"), lang() === "en" ? "中文" : "English");
@@ -163,8 +207,10 @@ function paintNow() {
 
 function line(stale) {
   $("line").classList.toggle("bad", stale);
-  if (gone && !data) text($("line"), "");
+  document.body.dataset.stale = String(stale && Boolean(data));
+  if (gone) text($("line"), "");
   else if (stale) text($("line"), data ? t("ticket.stale", { at: at(asOf) }) : "⚠ " + t("live.lost"));
+  else if (polls()) text($("line"), t("ticket.polling", { at: at(asOf) }));
   else text($("line"), live.state === "live" && data ? "● " + t("live.on") + " " + at(clock.now()) : "");
 }
 
@@ -177,7 +223,7 @@ document.addEventListener("visibilitychange", () => {
 setInterval(() => {
   if (live.state === "live") asOf = clock.now() - live.silentMs * clock.rate;
   else if (!document.hidden && live.silentMs > 1500) poll();
-  line(live.state !== "live" && live.state !== "boot");
+  line(isStale());
 }, 1000);
 window.addEventListener("resize", () => { const no = document.querySelector(".fit"); if (no) fit(no); });
 paint();

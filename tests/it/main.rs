@@ -18,4 +18,5 @@ mod print_bridge;
 mod recovery;
 mod scenarios;
 mod strips;
+mod visitor_pages;
 mod webdriver;

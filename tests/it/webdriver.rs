@@ -117,6 +117,22 @@ impl Browser {
         .await;
     }
 
+    /// Runs a script in each page opened from now on, before the page's own.
+    pub async fn at_each_page(&self, script: &str) {
+        let source = json!({"source": script});
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", source)
+            .await;
+    }
+
+    /// Keeps a picture of the page as it is, where `HALLKEEPER_PICTURES` names a folder.
+    pub async fn shot(&self, name: &str) {
+        if let Some(folder) = std::env::var_os("HALLKEEPER_PICTURES") {
+            let picture = self.page.screenshot().await.expect("a picture");
+            let file = PathBuf::from(folder).join(format!("{name}.png"));
+            std::fs::write(file, picture).expect("kept");
+        }
+    }
+
     /// Asks the browser itself.
     pub async fn devtools(&self, name: &str, params: Value) -> Value {
         let body = json!({"cmd": name, "params": params});

@@ -1,0 +1,663 @@
+//! Kiosk, phone and scan-to-take in a real browser: what a visitor touches, scans and sees.
+
+use rules::time::{TimeZone, Timestamp};
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Server, list, text};
+use crate::print_bridge::{Bridge, PAPER_OUT, Printer, WELL};
+use crate::webdriver::Browser;
+
+const HALL: &str = "H1";
+const ENTER: &str = "\u{e007}";
+const ID_CARD: &str = "11010519491231002X";
+const SOCIAL_CODE: &str = "DE45F6F7F9A8E6A4B1C2D3E4F5061728";
+
+/// What a touch screen may never do: scroll, cut a word, offer a target under 96 px or a word under 36 px.
+const FITS: &str = "(() => {
+    const bad = [];
+    const page = document.documentElement;
+    if (page.scrollWidth > innerWidth || page.scrollHeight > innerHeight) bad.push('the page scrolls');
+    for (const node of document.querySelectorAll('button')) {
+        if (!node.offsetParent) continue;
+        const box = node.getBoundingClientRect();
+        const what = node.textContent.slice(0, 20) + ' ' + Math.round(box.width) + '×' + Math.round(box.height);
+        if (box.width < 95.5 || box.height < 95.5) bad.push('small: ' + what);
+        if (box.left < 0 || box.top < 0 || box.right > innerWidth + 1 || box.bottom > innerHeight + 1) bad.push('outside: ' + what);
+        if (node.scrollWidth > node.clientWidth + 1 || node.scrollHeight > node.clientHeight + 1) bad.push('cut: ' + what);
+    }
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+        const at = walk.currentNode.parentElement;
+        if (!at.offsetParent || !walk.currentNode.data.trim()) continue;
+        const size = parseFloat(getComputedStyle(at).fontSize);
+        if (size < 35.5 && !at.closest('.tile b')) bad.push('fine print ' + size + ': ' + walk.currentNode.data);
+        const range = document.createRange();
+        range.selectNodeContents(walk.currentNode);
+        const box = range.getBoundingClientRect();
+        if (box.right > innerWidth + 1 || box.bottom > innerHeight + 1) bad.push('word outside: ' + walk.currentNode.data);
+    }
+    return bad;
+})()";
+
+/// Nothing of a visitor in the page, its address or what the browser keeps.
+fn traces_of(what: &str) -> String {
+    format!(
+        "[document.documentElement.outerHTML, location.href, JSON.stringify(localStorage), \
+         JSON.stringify(sessionStorage), document.title, String(document.getElementById('main').looks)]\
+         .filter((kept) => kept.includes({what:?}))"
+    )
+}
+
+fn step_is(step: &str) -> String {
+    format!("document.body.dataset.step === {step:?}")
+}
+
+fn state_is(state: &str) -> String {
+    format!("document.body.dataset.state === {state:?}")
+}
+
+async fn open_kiosk(browser: &Browser, server: &Server, admin: &Client, rest: &str) {
+    let body = json!({"id": "kiosk", "name": "kiosk", "kind": "kiosk", "hall": HALL});
+    let token = admin.post("/devices", body).await.expect(201);
+    let token = text(&token["token"]);
+    browser
+        .open(&format!("{}/kiosk/{HALL}?t={token}{rest}", server.base))
+        .await;
+    browser
+        .until("document.querySelector('[data-service=S1]')")
+        .await;
+}
+
+/// A reader types quickly and ends with Enter, whatever has the focus.
+async fn scan(browser: &Browser, code: &str) {
+    browser.keys("body", &format!("{code}{ENTER}")).await;
+}
+
+async fn issued(admin: &Client) -> Value {
+    admin.get("/halls/H1/figures").await.expect(200)["figures"]["issued"].clone()
+}
+
+/// An appointment's code from and to so many minutes from now, in the hall's time.
+fn booking_code(number: &str, from_min: i64, to_min: i64) -> String {
+    let at = |min: i64| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let millis = i64::try_from(now.unwrap().as_millis()).unwrap() + min * 60_000;
+        let clock = TimeZone::SHANGHAI.rfc3339(Timestamp::from_millis(millis));
+        let digits: String = clock
+            .chars()
+            .filter(char::is_ascii_digit)
+            .take(12)
+            .collect();
+        digits
+    };
+    format!("HKA.{number}.S1.{}.{}", at(from_min), at(to_min))
+}
+
+/// AC-A05-1, AC-A05-2, AC-A05-3 at the machine itself.
+#[actix_web::test]
+async fn a_card_or_code_is_read_at_any_step_and_leaves_no_trace() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 3).await;
+    let printer = Printer::start().await;
+    let bridge = Bridge::start(&format!("tcp:{}", printer.address), &server.base);
+    let port = bridge.base.rsplit(':').next().unwrap();
+    browser.resize(1920, 1080).await;
+    open_kiosk(
+        &browser,
+        &server,
+        &admin,
+        &format!("&print={port}&paper=58"),
+    )
+    .await;
+    browser.shot("kiosk-start").await;
+
+    // An appointment, twice: one ticket, printed twice.
+    let code = booking_code("AP1", 10, 40);
+    for prints in 1..=2 {
+        scan(&browser, &code).await;
+        browser
+            .until("document.querySelector('[data-printing=done]')")
+            .await;
+        assert_eq!(browser.text("#number").await, "B001");
+        let paper = String::from_utf8_lossy(&printer.printed()).into_owned();
+        assert_eq!(paper.matches("B001").count(), prints);
+        assert_eq!(browser.eval(FITS).await, json!([]), "slip");
+        browser.shot("kiosk-slip").await;
+        browser.click(".done > .key").await;
+    }
+    assert_eq!(issued(&admin).await, 1);
+    scan(&browser, &booking_code("AP2", 90, 120)).await;
+    browser.until(&step_is("refused")).await;
+    assert!(browser.text("#main").await.contains("未到签到时间"));
+    assert_eq!(browser.eval(FITS).await, json!([]), "refused");
+    browser.click("#home").await;
+
+    // An electronic code read first: only its owner knows which, then the service gives the ticket.
+    scan(&browser, SOCIAL_CODE).await;
+    browser
+        .click("[data-choice='kiosk.social_security_code']")
+        .await;
+    browser
+        .until("!document.getElementById('known').hidden")
+        .await;
+    assert!(browser.text("#known").await.contains("1728"));
+    assert_eq!(browser.eval(FITS).await, json!([]), "known");
+    browser.click("[data-service=S1]").await;
+    browser
+        .until("document.querySelector('[data-printing=done]')")
+        .await;
+    assert_eq!(browser.text("#number").await, "B002");
+
+    // The next visitor scans while the slip still shows; the check digit is wrong, no number is used up.
+    scan(&browser, "110105194912310021").await;
+    browser.click("[data-service=S1]").await;
+    browser.until("document.querySelector('.said.bad')").await;
+    assert!(browser.text(".said").await.contains("校验码不符"));
+    assert_eq!(issued(&admin).await, 2);
+    browser.shot("kiosk-type").await;
+    scan(&browser, ID_CARD).await;
+    browser
+        .until("document.querySelector('[data-printing=done]')")
+        .await;
+    let listed = admin.get("/halls/H1/tickets?number=B003").await.expect(200);
+    assert_eq!(listed["items"][0]["holder"]["kind"], "id_card");
+
+    // Noise is told, or nothing.
+    scan(&browser, "http://elsewhere.example/?x=1").await;
+    browser.until(&step_is("unread")).await;
+    assert_eq!(browser.eval(FITS).await, json!([]), "unread");
+    browser.click("#home").await;
+    browser.keys("body", "abc").await;
+    scan(&browser, &"9".repeat(300)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(browser.eval(&step_is("choose")).await, json!(true));
+
+    for secret in [ID_CARD, SOCIAL_CODE, "110105194912310021", "AP1"] {
+        assert_eq!(
+            browser.eval(&traces_of(secret)).await,
+            json!([]),
+            "{secret}"
+        );
+        assert!(!server.log().contains(secret), "{secret} is in the log");
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
+
+/// AC-A10-2: without paper everything but printing goes on, and the desk knows.
+#[actix_web::test]
+async fn a_printer_without_paper_keeps_the_number_shows_the_code_and_tells_the_manager() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 1).await;
+    let printer = Printer::start().await;
+    let bridge = Bridge::start(&format!("tcp:{}", printer.address), &server.base);
+    let port = bridge.base.rsplit(':').next().unwrap();
+    browser.resize(1080, 1920).await;
+    open_kiosk(&browser, &server, &admin, &format!("&print={port}")).await;
+    browser
+        .until("document.getElementById('no-print').hidden")
+        .await;
+    printer.becomes(PAPER_OUT);
+    browser.click("[data-service=S1]").await;
+    browser.click("[data-choice='kiosk.skip']").await;
+    browser
+        .until("document.querySelector('[data-printing=failed]')")
+        .await;
+    let said = browser.text(".paper").await;
+    assert!(
+        said.contains("缺纸") && said.contains("号码已保留"),
+        "{said}"
+    );
+    assert_eq!(browser.text("#number").await, "B001");
+    browser
+        .until("document.querySelector('.slip img').naturalWidth > 0")
+        .await;
+    let wide = browser
+        .eval("document.querySelector('.slip img').clientWidth")
+        .await;
+    assert!(wide.as_f64().unwrap() >= 400.0, "the code is large: {wide}");
+    assert_eq!(browser.eval(FITS).await, json!([]), "without paper");
+    browser.shot("kiosk-no-paper").await;
+    browser.click(".done > .key").await;
+    browser
+        .until("!document.getElementById('no-print').hidden")
+        .await;
+    assert!(browser.text("#no-print").await.contains("打印机缺纸"));
+    assert_eq!(browser.eval(FITS).await, json!([]), "start without paper");
+
+    let deadline = std::time::Instant::now() + crate::harness::PATIENCE;
+    loop {
+        let devices = admin.get("/halls/H1/devices").await.expect(200);
+        let faults = &list(&devices["items"])[0]["report"]["faults"];
+        if faults.to_string().contains("paper_out") {
+            assert_eq!(faults[0]["function"], "print");
+            assert_eq!(faults.as_array().unwrap().len(), 1, "only printing is gone");
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{devices}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+
+    printer.becomes(WELL);
+    browser
+        .open(browser.page.current_url().await.unwrap().as_ref())
+        .await;
+    browser
+        .until("document.querySelector('[data-service=S1]')")
+        .await;
+    browser
+        .until("document.getElementById('no-print').hidden")
+        .await;
+    browser.click("[data-service=S1]").await;
+    browser.click("[data-choice='kiosk.skip']").await;
+    browser
+        .until("document.querySelector('[data-printing=done]')")
+        .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
+
+#[actix_web::test]
+async fn a_kiosk_left_alone_forgets_its_visitor_and_a_double_tap_gives_one_ticket() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let mut server = Server::start().await;
+    let admin = server.hall(HALL, 1).await;
+    browser.resize(1920, 1080).await;
+    open_kiosk(&browser, &server, &admin, "&idle=5").await;
+    browser.click("#elder").await;
+    browser.click("#lang").await;
+    browser.click("[data-service=S1]").await;
+    browser.click("[data-choice='kiosk.id_card']").await;
+    browser.keys("body", "1101").await;
+    browser
+        .until("(document.querySelector('output') || {}).textContent === '1101'")
+        .await;
+    browser
+        .until("/[1-5] s left/.test(document.getElementById('countdown').textContent)")
+        .await;
+    browser.until(&step_is("choose")).await;
+    assert_eq!(browser.eval(&traces_of("1101")).await, json!([]));
+    assert_eq!(
+        browser
+            .eval("document.documentElement.classList.contains('elder')")
+            .await,
+        json!(false)
+    );
+    assert_eq!(browser.eval("document.documentElement.lang").await, "zh-CN");
+
+    // Two taps at one place, as quick as a trembling finger: the second chooses nothing.
+    let twice = |selector: &str| {
+        format!(
+            "(() => {{ for (const detail of [1, 2]) {{ const box = document.querySelector({selector:?}); \
+         const at = box && box.getBoundingClientRect(); window.spot = window.spot || [at.left + 5, at.top + 5]; \
+         document.elementFromPoint(window.spot[0], window.spot[1]).closest('button, main')\
+         .dispatchEvent(new MouseEvent('click', {{bubbles: true, detail}})); }} window.spot = null; return true; }})()"
+        )
+    };
+    browser.eval(&twice("[data-service=S1]")).await;
+    browser.until(&step_is("identify")).await;
+    browser.eval(&twice("[data-choice='kiosk.skip']")).await;
+    browser.until(&step_is("slip")).await;
+    assert_eq!(issued(&admin).await, 1);
+    browser.until(&step_is("choose")).await; // forgotten as well, by itself
+    assert_eq!(browser.eval(&traces_of("/t/H1.")).await, json!([]));
+
+    // Without the server it refuses in words and does not hang.
+    server.kill();
+    browser
+        .until("document.getElementById('main').textContent.includes('网络中断')")
+        .await;
+    assert_eq!(
+        browser
+            .eval("document.querySelectorAll('.tile').length")
+            .await,
+        json!(0)
+    );
+    browser.shot("kiosk-offline").await;
+    browser.stop().await;
+}
+
+/// Each step in both languages, both ways up, as usual and in large print.
+#[actix_web::test]
+async fn every_step_of_the_kiosk_fits_its_screens() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 6).await;
+    for (n, zh, en) in [
+        (
+            3,
+            "企业职工基本养老保险关系转移接续申请",
+            "Transfer of a basic pension insurance relation",
+        ),
+        (4, "不动产登记", "Real estate registration"),
+        (5, "公积金提取与贷款", "Housing fund"),
+        (6, "出入境", "Exit and entry"),
+        (7, "税务", "Tax"),
+    ] {
+        let mut service =
+            json!({"name": {"zh": zh, "en": en}, "prefix": ["C", "D", "E", "G", "H"][n - 3]});
+        if n == 4 {
+            service["contingent"] = json!(0);
+        }
+        admin
+            .put(&format!("/halls/H1/services/S{n}"), service)
+            .await
+            .expect(200);
+    }
+    for window in ["1", "2", "3"] {
+        let all = json!({"services": ["S1", "S2", "S3", "S4", "S5", "S6"]});
+        admin
+            .put(&format!("/halls/H1/windows/{window}"), all)
+            .await
+            .expect(200);
+    }
+    admin.open_windows(HALL, &["1", "2"]).await;
+    for _ in 0..12 {
+        admin.issue(HALL, "S1").await;
+    }
+    open_kiosk(&browser, &server, &admin, "").await;
+    for (width, height) in [(1920, 1080), (1080, 1920)] {
+        browser.resize(width, height).await;
+        for lang in ["zh-CN", "en"] {
+            for elder in [false, true] {
+                let name = format!(
+                    "{width}x{height} {lang} {}",
+                    if elder { "elder" } else { "usual" }
+                );
+                let address = format!("{}/kiosk/{HALL}?lang={lang}", server.base);
+                browser.open(&address).await;
+                browser
+                    .until("document.querySelector('[data-service=S1] .facts')")
+                    .await;
+                if elder {
+                    browser.click("#elder").await;
+                }
+                let most = if elder { 4 } else { 6 };
+                let tiles = browser
+                    .eval("document.querySelectorAll('.tile').length")
+                    .await;
+                assert_eq!(tiles, json!(most), "{name}");
+                let look = async |step: &str| {
+                    assert_eq!(browser.eval(FITS).await, json!([]), "{name}: {step}");
+                    browser
+                        .shot(&format!("{name} {step}").replace(' ', "-"))
+                        .await;
+                };
+                look("choose").await;
+                if !elder {
+                    let grey = "document.querySelector('[data-service=S4]').disabled && \
+                        document.querySelector('[data-service=S4] .why').textContent.length > 3";
+                    assert_eq!(browser.eval(grey).await, json!(true), "{name}");
+                }
+                browser.click("[data-service=S1]").await;
+                browser.until(&step_is("identify")).await;
+                look("identify").await;
+                browser.click("[data-choice='kiosk.id_card']").await;
+                browser.until(&step_is("type")).await;
+                look("type").await;
+                browser.click("#back").await;
+                browser
+                    .click("[data-choice='kiosk.social_security_code']")
+                    .await;
+                browser.until(&step_is("type")).await;
+                look("letters").await;
+                browser.click("#back").await;
+                browser.click("[data-choice='kiosk.skip']").await;
+                browser.until(&step_is("slip")).await;
+                browser
+                    .until("document.querySelector('.slip img').naturalWidth > 0")
+                    .await;
+                look("slip").await;
+                if lang == "en" {
+                    let left = browser.chinese_outside("button").await;
+                    assert_eq!(left, json!([]), "{name}");
+                }
+            }
+        }
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
+
+/// A page that may not keep a socket, as some messengers do to pages in the background; and a phone that notes each
+/// time it is shaken.
+const NO_SOCKETS: &str = "window.WebSocket = function () { setTimeout(() => this.onclose && this.onclose(), 5); this.close = () => {}; };";
+const SHAKEN: &str = "navigator.vibrate = (pattern) => { (window.shaken = window.shaken || []).push(pattern.length); return true; };";
+
+const PHONES: [(u32, u32); 2] = [(390, 844), (360, 640)];
+
+async fn fits_phones(browser: &Browser, name: &str) {
+    for (width, height) in PHONES {
+        browser.resize(width, height).await;
+        let wide = "document.documentElement.scrollWidth <= innerWidth && \
+            Array.from(document.querySelectorAll('p, b, button, a, li')).every((n) => !n.offsetParent || n.scrollWidth <= n.clientWidth + 1)";
+        assert_eq!(
+            browser.eval(wide).await,
+            json!(true),
+            "{name} at {width}×{height}"
+        );
+        let targets = "Array.from(document.querySelectorAll('main button, main a')).every((n) => n.getBoundingClientRect().height >= 44)";
+        assert_eq!(
+            browser.eval(targets).await,
+            json!(true),
+            "{name} at {width}×{height}"
+        );
+        browser.shot(&format!("phone-{name}-{width}")).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_phone_follows_its_number_from_the_queue_to_the_rating() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 1).await;
+    let policy = json!({"postpone": {"places_max": 3, "times_max": 1}, "no_show_after_calls": 1});
+    admin.put("/halls/H1/policy", policy).await.expect(200);
+    admin.open_windows(HALL, &["1"]).await;
+    for _ in 0..4 {
+        admin.issue(HALL, "S1").await;
+    }
+    let mine = admin.issue(HALL, "S1").await;
+    for _ in 0..3 {
+        admin.issue(HALL, "S1").await;
+    }
+    browser.at_each_page(SHAKEN).await;
+    let address = format!("{}/t/{}", server.base, text(&mine["token"]));
+    browser.open(&address).await;
+    browser.until(&state_is("waiting")).await;
+    assert!(browser.text(".card").await.contains("前面还有 4 人"));
+    assert_eq!(
+        browser
+            .eval("document.querySelectorAll('.band').length")
+            .await,
+        json!(0)
+    );
+    fits_phones(&browser, "waiting").await;
+
+    admin.serve_next(HALL, "1").await;
+    browser.until("document.querySelector('.band')").await;
+    assert_eq!(
+        browser.eval("window.shaken").await,
+        json!([1]),
+        "shaken once"
+    );
+    fits_phones(&browser, "soon").await;
+    browser.click("[data-places='2']").await;
+    browser.shot("phone-postpone").await;
+    browser.click("dialog .big.go").await;
+    browser
+        .until("document.querySelector('.card').textContent.includes('前面还有 5 人')")
+        .await;
+    assert_eq!(
+        browser
+            .eval("document.querySelectorAll('[data-places]').length")
+            .await,
+        json!(0)
+    );
+
+    for _ in 0..5 {
+        admin.serve_next(HALL, "1").await;
+    }
+    admin.window(HALL, "1", "call-next", json!({})).await;
+    browser.until(&state_is("called")).await;
+    let title = browser.eval("document.title").await;
+    assert_eq!(title, "【到号】B005→1号窗口");
+    let shaken = browser.eval("window.shaken").await;
+    assert_eq!(
+        list(&shaken).iter().filter(|n| **n == 5).count(),
+        1,
+        "{shaken}"
+    );
+    fits_phones(&browser, "called").await;
+    admin.window(HALL, "1", "no-show", json!({})).await;
+    browser.until(&state_is("missed")).await;
+    assert!(browser.text(".card").await.contains("可再激活 1 次"));
+    fits_phones(&browser, "missed").await;
+    let requeue = format!("/halls/H1/tickets/{}/requeue", mine["id"]);
+    admin.post(&requeue, json!({})).await.expect(200);
+    browser.until(&state_is("waiting")).await;
+    for _ in 0..3 {
+        let called = admin.window(HALL, "1", "call-next", json!({})).await;
+        admin.window(HALL, "1", "start", json!({})).await;
+        if called["ticket"]["number"] == "B005" {
+            break;
+        }
+        admin.window(HALL, "1", "complete", json!({})).await;
+    }
+    browser.until(&state_is("serving")).await;
+    admin.window(HALL, "1", "complete", json!({})).await;
+    browser.until(&state_is("completed")).await;
+    browser.click(".stars button:nth-child(4)").await;
+    fits_phones(&browser, "rating").await;
+    browser.click(".big.go:enabled").await;
+    browser.until("document.querySelector('.card .band')").await;
+
+    // Cancelled, with a question first; and a number that never was.
+    let other = admin.issue(HALL, "S1").await;
+    browser
+        .open(&format!(
+            "{}/t/{}?lang=en",
+            server.base,
+            text(&other["token"])
+        ))
+        .await;
+    browser.until(&state_is("waiting")).await;
+    assert_eq!(browser.chinese_outside("button").await, json!([]));
+    fits_phones(&browser, "english").await;
+    browser.click("main > div > .big.bad").await;
+    browser.click("dialog .big.bad").await;
+    browser.until(&state_is("cancelled")).await;
+    browser
+        .open(&format!("{}/t/H1.{}", server.base, "0".repeat(32)))
+        .await;
+    browser.until(&state_is("gone")).await;
+    assert!(browser.text(".card").await.contains("号码不存在或已失效"));
+    assert!(browser.text("main a").await.contains("重新取号"));
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
+
+#[actix_web::test]
+async fn a_phone_whose_sockets_are_killed_asks_every_15_seconds_and_says_so() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let mut server = Server::start().await;
+    let admin = server.hall(HALL, 1).await;
+    admin.open_windows(HALL, &["1"]).await;
+    let mine = admin.issue(HALL, "S1").await;
+    browser.resize(390, 844).await;
+    browser.at_each_page(NO_SOCKETS).await;
+    browser
+        .open(&format!("{}/t/{}", server.base, text(&mine["token"])))
+        .await;
+    browser.until(&state_is("waiting")).await;
+    browser
+        .until("document.getElementById('line').textContent.includes('每 15 秒')")
+        .await;
+    browser.shot("phone-polling").await;
+    // Back in the foreground it asks at once.
+    admin.window(HALL, "1", "call-next", json!({})).await;
+    browser
+        .eval("document.dispatchEvent(new Event('visibilitychange')) || true")
+        .await;
+    browser.until(&state_is("called")).await;
+    let before = browser.eval("performance.now()").await.as_f64().unwrap();
+    admin.window(HALL, "1", "start", json!({})).await;
+    browser.until(&state_is("serving")).await;
+    let waited = browser.eval("performance.now()").await.as_f64().unwrap() - before;
+    assert!(waited < 17_000.0, "asked by itself after {waited} ms");
+    // No answers any more: the page says that it is old.
+    server.kill();
+    browser
+        .eval("document.dispatchEvent(new Event('visibilitychange')) || true")
+        .await;
+    browser
+        .until("document.getElementById('line').classList.contains('bad')")
+        .await;
+    browser.stop().await;
+}
+
+/// A11 on the visitor's own phone.
+#[actix_web::test]
+async fn a_visitor_scans_the_halls_code_and_takes_a_number_on_the_phone() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 1).await;
+    let page = format!("{}/take/{HALL}", server.base);
+    browser.resize(390, 844).await;
+    browser.open(&page).await;
+    browser.until(&state_is("off")).await;
+    assert!(browser.text(".card").await.contains("不支持手机取号"));
+    let options = json!({"options": {"visitor_issuing": true}});
+    admin.put("/halls/H1", options).await.expect(200);
+    browser.open(&page).await;
+    browser
+        .until("document.querySelector('[data-service=S1]')")
+        .await;
+    fits_phones(&browser, "take").await;
+    browser.click("[data-service=S1]").await;
+    browser.eval("(() => { const kind = document.querySelector('[name=kind]'); kind.value = 'id_card'; \
+        kind.dispatchEvent(new Event('input')); kind.dispatchEvent(new Event('change')); return true; })()").await;
+    browser.keys("[name=number]", "110105194912310021").await;
+    browser.click("#go").await;
+    browser.until("document.querySelector('.said')").await;
+    assert!(browser.text(".said").await.contains("校验码不符"));
+    fits_phones(&browser, "take-form").await;
+    browser.eval("(() => { const at = document.querySelector('[name=number]'); at.value = ''; return true; })()").await;
+    browser.keys("[name=number]", ID_CARD).await;
+    browser
+        .keys("[name=booked]", &booking_code("AP7", 5, 35))
+        .await;
+    browser.click("#go").await;
+    browser.until("location.pathname.startsWith('/t/')").await;
+    browser.until(&state_is("waiting")).await;
+    let listed = admin.get("/halls/H1/tickets").await.expect(200);
+    let ticket = &listed["items"][0];
+    assert_eq!(
+        (&ticket["channel"], &ticket["holder"]["kind"]),
+        (&json!("scan"), &json!("id_card"))
+    );
+    assert_eq!(issued(&admin).await, 1);
+    // Scanned again, the page leads back to the number.
+    browser.open(&page).await;
+    browser.until("document.querySelector('.no')").await;
+    assert!(browser.text(".card").await.contains("您在本大厅已有号码"));
+    assert_eq!(browser.eval(&traces_of(ID_CARD)).await, json!([]));
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
