@@ -258,7 +258,7 @@ fn every_file_that_a_page_or_script_names_exists() {
 #[test]
 fn pages_are_served_whole_and_their_files_by_build() {
     for page in [
-        "index", "board", "led", "console", "kiosk", "ticket", "manage", "floor",
+        "index", "board", "led", "console", "kiosk", "ticket", "take", "manage", "floor",
     ] {
         let html = dashboards::assets::page(page).expect("a page");
         assert!(!html.contains("{{"), "{page} has an unfilled place");
