@@ -137,7 +137,7 @@ function lines() {
   const estimate = estimateText(data.estimate);
   switch (data.state) {
     case "waiting": return [h("p.lead.num", null, data.ahead === 0 ? t("ticket.next") : t("ticket.ahead", { n: number(data.ahead) })),
-      h("p.more.num", null, estimate ? t("ticket.estimate", { range: estimate }) : t("ticket.no-estimate"))];
+      h("p.more.num", null, !estimate ? t("ticket.no-estimate") : estimate === t("estimate.none") ? estimate : t("ticket.estimate", { range: estimate }))];
     case "called": return [h("p.lead", null, t("ticket.go", { window: windowName() })),
       h("p.more.num", null, data.calls > 1 ? t("ticket.calls", { n: data.calls }) : t("ticket.go-hint"))];
     case "serving": return [h("p.lead", null, t("ticket.serving", { window: windowName() }))];
@@ -172,7 +172,7 @@ function body() {
       data.state === "completed" && rating()),
     steps(),
     data.state === "waiting" && data.ahead <= SOON && h("p.band", { role: "status" }, "◆ " + t("ticket.soon")),
-    good && h("p.done", { role: "status" }, "✓ " + good),
+    good && data.state === "waiting" && h("p.done", { role: "status" }, "✓ " + good),
     said && h("p.said", { role: "alert" }, said),
     postponing(),
     data.state === "waiting" && h("button.big.bad", { type: "button", disabled: busy, onclick: cancel }, t("ticket.cancel")),
