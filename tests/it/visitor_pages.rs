@@ -184,6 +184,12 @@ async fn a_card_or_code_is_read_at_any_step_and_leaves_no_trace() {
         assert!(!server.log().contains(secret), "{secret} is in the log");
     }
     assert_eq!(browser.complaints().await, Vec::<String>::new());
+    // The slip as a manager sees it beforehand.
+    let sample = admin.get("/halls/H1/services/S1/slip.svg?width=58").await;
+    browser.resize(384, 600).await;
+    let picture = format!("document.body.innerHTML = {:?}", sample.text);
+    browser.eval(&picture).await;
+    browser.shot("slip").await;
     browser.stop().await;
 }
 
