@@ -350,8 +350,8 @@ async fn every_step_of_the_kiosk_fits_its_screens() {
         (6, "出入境", "Exit and entry"),
         (7, "税务", "Tax"),
     ] {
-        let mut service =
-            json!({"name": {"zh": zh, "en": en}, "prefix": ["C", "D", "E", "G", "H"][n - 3]});
+        let prefix = ["C", "D", "E", "G", "H"][n - 3];
+        let mut service = json!({"name": {"zh": zh, "en": en}, "prefix": prefix});
         if n == 4 {
             service["contingent"] = json!(0);
         }
