@@ -53,7 +53,11 @@ function buzz() {
   warned = soon || (warned && data.state !== "waiting");
 }
 
-const shake = (pattern) => { if (navigator.vibrate) navigator.vibrate(pattern); };
+/** A page that was never touched may not shake the phone; browsers complain of the attempt. */
+function shake(pattern) {
+  const touched = navigator.userActivation;
+  if (navigator.vibrate && (!touched || touched.hasBeenActive)) navigator.vibrate(pattern);
+}
 
 async function poll() {
   if (performance.now() - polled < POLL_MS - 500) return;
