@@ -382,13 +382,13 @@ function paintNow() {
   band("no-print", printer.exists && !printer.prints && view.step !== "slip" ? "✕ " + t("kiosk.no-print", { why: t("fault." + printer.fault) }) : "");
   band("known", visitor.holder && view.step === "choose" ? "✓ " + knownText(visitor.holder) : "");
   fit($("hall-name"));
+  tick(); // the foot has its height before the tiles are fitted above it
   const next = stepNode();
   if (swap($("main"), next)) {
     const output = next.querySelector("output");
     if (output) fit(output);
     fitTiles(next);
   }
-  tick();
 }
 
 const counting = () => !atStart() && view.step !== "wait";
