@@ -7,6 +7,7 @@ import { hoursKnown, nextOpening, partOfDay, weekLines } from "./lib/hours.js";
 import { t, t2, nameOf, translatePage, number, lang } from "./lib/i18n.js";
 import { fitLines, fitWindow } from "./lib/lines.js";
 import { showEmergency } from "./lib/notice.js";
+import { startVoice } from "./lib/voice.js";
 import { $, h, fill, text, fit, memory } from "./lib/dom.js";
 
 const LARGE = 2;
@@ -49,7 +50,9 @@ const live = connectLive({
   },
 });
 const clock = new HallClock(live.serverNow);
-reportDevice(live, { mayReload: () => !show.onAir(now()) });
+const AUDIO = { on: "on", standby: "on", blocked: "blocked", muted: "muted", off: "none" };
+const voice = startVoice(live, { hall, zone, onState: (heard) => { $("sound").hidden = heard !== "blocked"; } });
+reportDevice(live, { mayReload: () => !show.onAir(now()), audio: () => AUDIO[voice.state], onMuted: voice.mute });
 
 const isMine = (call) => !zone || ((data.windows || {})[call.window] || {}).zone === zone;
 const ageOf = (call) => clock.now() - Date.parse(call.at);

@@ -58,6 +58,7 @@ fn media_type(name: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
+        Some("wav") => "audio/wav",
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
     }

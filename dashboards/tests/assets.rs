@@ -241,7 +241,8 @@ fn every_file_that_a_page_or_script_names_exists() {
                 missing.push(format!("{name}: {asked}"));
             }
         }
-        for asked in between(text, " from \"./", '"') {
+        let imported = between(text, " from \"./", '"').into_iter();
+        for asked in imported.chain(between(text, "new URL(\"./", '"')) {
             let base = name.rsplit_once('/').map_or("", |(folder, _)| folder);
             let path = format!("{base}/{asked}").trim_start_matches('/').to_owned();
             if !names.contains(path.as_str()) {

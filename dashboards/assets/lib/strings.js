@@ -55,6 +55,7 @@ const TABLE = {
   "ticket-state.waiting": ["等待中", "Waiting"], "ticket-state.called": ["已叫号", "Called"], "ticket-state.serving": ["办理中", "Serving"], "ticket-state.held": ["挂起", "On hold"],
   "ticket-state.completed": ["已办结", "Completed"], "ticket-state.missed": ["已过号", "Missed"], "ticket-state.cancelled": ["已取消", "Cancelled"], "ticket-state.expired": ["已失效", "Expired"],
 
+  "voice.blocked": ["点按启用声音", "Tap to turn the sound on"],
   "board.title": ["等候屏", "Board"], "board.now": ["正在叫号", "Now calling"], "board.recent": ["最近叫号", "Recent"],
   "board.missed": ["过号", "Missed"], "board.missed-hint": ["请到咨询台激活", "Please ask at the desk"],
   "board.waiting": ["等待", "Waiting"], "board.waiting-all": ["全厅等待", "Waiting in all"], "board.people": ["人", " "],
