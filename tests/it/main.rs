@@ -19,4 +19,5 @@ mod recovery;
 mod scenarios;
 mod strips;
 mod visitor_pages;
+mod voice;
 mod webdriver;

@@ -55,6 +55,11 @@ fn program(variable: &str, name: &str) -> PathBuf {
 impl Browser {
     /// Starts one; `None` if the environment forgoes it.
     pub async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with further flags.
+    pub async fn start_with(more: &[&str]) -> Option<Self> {
         if std::env::var_os(NO_BROWSER).is_some_and(|value| value == "1") {
             return None;
         }
@@ -70,7 +75,11 @@ impl Browser {
             .spawn()
             .expect("chromedriver starts");
         let address = address_of(&mut driver);
-        let mut flags: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
+        let mut flags: Vec<String> = FLAGS
+            .iter()
+            .chain(more)
+            .map(|flag| (*flag).to_owned())
+            .collect();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
         let wishes = json!({
             "browserName": "chrome",
