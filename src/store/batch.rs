@@ -3,9 +3,12 @@
 //! A batch is settled in three steps, in one transaction:
 //!
 //! 1. The database says which of the batch's keys were used before; those appends are repeats.
-//! 2. The rest of each hall is chained into one [`Step`] of its head. The database moves every head
-//!    that stands where its step begins, under this owner and epoch, and says which halls passed.
+//! 2. The rest of each hall is chained into one [`Step`] of its head. A step passes if the head
+//!    stands where it begins, under this owner and epoch.
 //! 3. [`Plan::settle`] turns that into one result per append.
+//!
+//! An adapter may also write first, as if nothing were used and every step passed, and ask only
+//! when the database refuses.
 //!
 //! Within a hall an append is decided upon those before it, so a chain stands or falls as one. Of
 //! several epochs only the highest can be the head's: each lower one was taken over since.
@@ -75,6 +78,12 @@ impl<'a> Plan<'a> {
 
     pub(super) fn steps(&self) -> &[Step<'a>] {
         &self.steps
+    }
+
+    /// The steps of these halls only.
+    pub(super) fn steps_of(&self, halls: &HashSet<String>) -> Vec<&Step<'a>> {
+        let steps = self.steps.iter();
+        steps.filter(|step| halls.contains(step.hall)).collect()
     }
 
     /// One result per append, given the halls whose heads moved.

@@ -138,6 +138,8 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("cache_size", CACHE_SIZE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        // A batch's rows can be taken back one statement at a time; what that needs stays in memory.
+        .pragma("temp_store", "memory")
         .disable_statement_logging()
 }
 
@@ -262,90 +264,153 @@ impl Store for SqliteStore {
 /// The update of the heads and the inserts need not be one statement to be safe: `begin immediate`
 /// takes the file's only write lock before anything is read, so that no other writer's epoch or
 /// sequence number can come between the fence and the commit.
+///
+/// Every exchange with the database's thread costs two changes of context, as much as the work
+/// itself. So a batch is first written whole, as if all of it may pass. Only when a head does not
+/// stand where it should, or a key was used before, it is rolled back and settled one by one.
 async fn commit(
     writer: &mut SqliteConnection,
     owner: &str,
     batch: &[Append],
 ) -> Result<Vec<Result<(), Rejected>>, PortError> {
-    let mut transaction = writer
-        .begin_with("begin immediate")
-        .await
-        .map_err(unavailable("could not begin"))?;
-    let used = used_keys(&mut transaction, batch).await?;
+    if let Some(results) = commit_whole(writer, owner, batch).await? {
+        return Ok(results);
+    }
+    execute(writer, "begin immediate").await?;
+    let used = used_keys(writer, batch).await?;
     let plan = Plan::of(batch, &used);
-    let moved = move_heads(&mut transaction, owner, &plan).await?;
-    let results = plan.settle(&moved);
-    write_rows(&mut transaction, &Rows::of(batch, &results)?).await?;
-    transaction
-        .commit()
+    let standing = standing_heads(writer, owner, &plan).await?;
+    let steps = json(&plan.steps_of(&standing))?;
+    let results = plan.settle(&standing);
+    let lists = Lists::of(steps, &Rows::of(batch, &results)?)?;
+    write_batch(writer, WRITE_BATCH, owner, lists)
+        .await
+        .map_err(unavailable("could not write"))?;
+    finish(writer).await?;
+    Ok(results)
+}
+
+/// The batch as if all of it may pass, or nothing if the database says otherwise.
+async fn commit_whole(
+    writer: &mut SqliteConnection,
+    owner: &str,
+    batch: &[Append],
+) -> Result<Option<Vec<Result<(), Rejected>>>, PortError> {
+    let plan = Plan::of(batch, &[]);
+    let halls: HashSet<String> = plan.steps().iter().map(|s| s.hall.to_owned()).collect();
+    let steps = json(&plan.steps())?;
+    let results = plan.settle(&halls);
+    if results.iter().any(Result::is_err) {
+        // What cannot be appended may still be a repeat: an append without events asks just that.
+        return Ok(None);
+    }
+    let lists = Lists::of(steps, &Rows::of(batch, &results)?)?;
+    match write_batch(writer, BEGIN_AND_WRITE_BATCH, owner, lists).await {
+        Ok(moved) if moved == halls.len() => {
+            finish(writer).await?;
+            return Ok(Some(results));
+        }
+        Ok(_) => {}
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
+        Err(error) => return Err(unavailable("could not write")(error)),
+    }
+    execute(writer, "rollback").await?;
+    Ok(None)
+}
+
+const WRITE_BATCH: &str = include_str!("queries/sqlite/write_batch.sql");
+
+const BEGIN_AND_WRITE_BATCH: &str = concat!(
+    "begin immediate;",
+    include_str!("queries/sqlite/write_batch.sql")
+);
+
+/// What `write_batch.sql` is given, each a JSON array.
+struct Lists {
+    steps: String,
+    events: String,
+    keys: String,
+    crossing: String,
+    tickets: String,
+}
+
+impl Lists {
+    fn of(steps: String, rows: &Rows<'_>) -> Result<Self, PortError> {
+        let tickets = json(&rows.tickets)?;
+        let none = || "[]".to_owned();
+        Ok(Self {
+            steps,
+            events: json(&rows.events)?,
+            keys: json(&rows.keys)?,
+            crossing: if rows.may_cross {
+                tickets.clone()
+            } else {
+                none()
+            },
+            tickets,
+        })
+    }
+}
+
+/// Writes within the transaction, in one exchange; says how many heads moved.
+async fn write_batch(
+    writer: &mut SqliteConnection,
+    statements: &'static str,
+    owner: &str,
+    lists: Lists,
+) -> Result<usize, sqlx::Error> {
+    // One row comes, but fetching one would stop before the statements that follow it.
+    let moved: Vec<i64> = sqlx::query_scalar(statements)
+        .bind(lists.steps)
+        .bind(owner)
+        .bind(lists.events)
+        .bind(lists.keys)
+        .bind(lists.crossing)
+        .bind(lists.tickets)
+        .fetch_all(writer)
+        .await?;
+    Ok(usize::try_from(moved.iter().sum::<i64>()).unwrap_or_default())
+}
+
+async fn finish(writer: &mut SqliteConnection) -> Result<(), PortError> {
+    sqlx::query("commit")
+        .execute(writer)
         .await
         .map_err(|error| PortError::Unknown(error.to_string()))?;
-    Ok(results)
+    Ok(())
+}
+
+async fn execute(writer: &mut SqliteConnection, statement: &'static str) -> Result<(), PortError> {
+    sqlx::query(statement)
+        .execute(writer)
+        .await
+        .map_err(unavailable("could not begin or roll back"))?;
+    Ok(())
 }
 
 async fn used_keys(
     writer: &mut SqliteConnection,
     batch: &[Append],
 ) -> Result<Vec<Used>, PortError> {
-    let asked = key_questions(batch);
-    if asked.is_empty() {
-        return Ok(Vec::new());
-    }
     let rows: Vec<KeyFields> = sqlx::query_as(include_str!("queries/sqlite/used_keys.sql"))
-        .bind(json(&asked)?)
+        .bind(json(&key_questions(batch))?)
         .fetch_all(writer)
         .await
         .map_err(unavailable("could not look up the keys"))?;
     Ok(rows.into_iter().map(used).collect())
 }
 
-async fn move_heads(
+async fn standing_heads(
     writer: &mut SqliteConnection,
     owner: &str,
     plan: &Plan<'_>,
 ) -> Result<HashSet<String>, PortError> {
-    if plan.steps().is_empty() {
-        return Ok(HashSet::new());
-    }
-    let moved: Vec<String> = sqlx::query_scalar(include_str!("queries/sqlite/move_heads.sql"))
-        .bind(json(&plan.steps())?)
-        .bind(owner)
-        .fetch_all(writer)
-        .await
-        .map_err(unavailable("could not move the heads"))?;
-    Ok(moved.into_iter().collect())
-}
-
-async fn write_rows(writer: &mut SqliteConnection, rows: &Rows<'_>) -> Result<(), PortError> {
-    if !rows.events.is_empty() {
-        let statement = include_str!("queries/sqlite/insert_events.sql");
-        write(writer, statement, json(&rows.events)?).await?;
-    }
-    if !rows.keys.is_empty() {
-        let statement = include_str!("queries/sqlite/insert_keys.sql");
-        write(writer, statement, json(&rows.keys)?).await?;
-    }
-    if !rows.tickets.is_empty() {
-        let tickets = json(&rows.tickets)?;
-        if rows.may_cross {
-            let statement = include_str!("queries/sqlite/vacate_windows.sql");
-            write(writer, statement, tickets.clone()).await?;
-        }
-        let statement = include_str!("queries/sqlite/upsert_tickets.sql");
-        write(writer, statement, tickets).await?;
-    }
-    Ok(())
-}
-
-async fn write(
-    writer: &mut SqliteConnection,
-    statement: &'static str,
-    rows: String,
-) -> Result<(), PortError> {
-    sqlx::query(statement)
-        .bind(rows)
-        .execute(writer)
-        .await
-        .map_err(unavailable("could not write"))?;
-    Ok(())
+    let standing: Vec<String> =
+        sqlx::query_scalar(include_str!("queries/sqlite/standing_heads.sql"))
+            .bind(json(&plan.steps())?)
+            .bind(owner)
+            .fetch_all(writer)
+            .await
+            .map_err(unavailable("could not read the heads"))?;
+    Ok(standing.into_iter().collect())
 }

@@ -143,6 +143,7 @@ macro_rules! of_the_journal {
             a_fenced_append_does_not_hurt_the_others_of_its_batch,
             a_repeated_key_is_told_the_first_events,
             a_key_repeated_within_a_batch_is_told_the_first_events,
+            an_append_without_events_asks_for_its_key,
             one_key_serves_each_hall_on_its_own,
             a_refused_append_leaves_no_event_and_no_key,
             only_the_newest_snapshot_is_kept,
@@ -275,6 +276,20 @@ async fn a_key_repeated_within_a_batch_is_told_the_first_events(bench: Bench) {
     ];
     assert_eq!(commit(&bench, batch).await, [Ok(()), Err(told(1, 2))]);
     commit_one(&bench, hall.keyed(&events(3..=3), "l")).await;
+}
+
+/// What a hall refuses may be the repeat of what it did before: it asks so.
+async fn an_append_without_events_asks_for_its_key(bench: Bench) {
+    let hall = Hall::taken(&bench, "H1").await;
+    commit_one(&bench, hall.keyed(&events(1..=2), "k")).await;
+    let batch = vec![
+        hall.keyed(&[], "k"),
+        hall.append(&events(3..=3)),
+        hall.keyed(&[], "l"),
+    ];
+    let results = commit(&bench, batch).await;
+    assert_eq!(results, [Err(told(1, 2)), Ok(()), Err(Rejected::Fenced)]);
+    assert_eq!(read(&bench, &hall, 0).await.len(), 3);
 }
 
 async fn one_key_serves_each_hall_on_its_own(bench: Bench) {

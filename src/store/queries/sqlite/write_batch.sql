@@ -1,6 +1,40 @@
--- Each row is parsed once, not once per column.
+-- A whole batch: $1 steps, $2 owner, $3 events, $4 keys, $5 tickets that may cross windows, $6 tickets.
+-- In the lists each row is parsed once, not once per column.
+
+update hall_heads set seq = step.value ->> 'last'
+from json_each($1) as step
+where hall_heads.hall = step.value ->> 'hall'
+    and hall_heads.owner = $2
+    and hall_heads.epoch = step.value ->> 'epoch'
+    and hall_heads.seq = step.value ->> 'before';
+
+-- How many heads moved: the one row that this batch returns.
+select changes();
+
+with rows as materialized (select jsonb(value) as row from json_each($3))
+insert into events (hall, seq, at, kind, by, body)
+select
+    row ->> 'hall', row ->> 'seq', row ->> 'at', row ->> 'kind', row ->> 'by',
+    row ->> 'body'
+from rows;
+
+with rows as materialized (select jsonb(value) as row from json_each($4))
+insert into idempotency (hall, key, fingerprint, first_seq, count, at)
+select
+    row ->> 'hall', row ->> 'key', row ->> 'fingerprint', row ->> 'first_seq',
+    row ->> 'count', row ->> 'at'
+from rows;
+
+-- Tickets that go to another window leave theirs first; the upsert says where they go.
+update tickets set state = 'waiting'
+from json_each($5) as row
+where tickets.hall = row.value ->> 'hall'
+    and tickets.id = row.value ->> 'id'
+    and tickets.state in ('called', 'serving')
+    and tickets."window" <> row.value ->> 'window';
+
 -- The day of issue stays as it was first written.
-with rows as materialized (select jsonb(value) as row from json_each($1))
+with rows as materialized (select jsonb(value) as row from json_each($6))
 insert into tickets (
     hall, id, day, issued_day, number, round, service, state, "window", clerk, channel, class,
     green, tags, holder_kind, name_masked, id_masked, phone_masked, person, appointment,
@@ -30,4 +64,4 @@ on conflict (hall, id) do update set
     first_called_at = excluded.first_called_at, started_at = excluded.started_at,
     ended_at = excluded.ended_at, calls = excluded.calls, requeues = excluded.requeues,
     wait_secs = excluded.wait_secs, service_secs = excluded.service_secs, stars = excluded.stars,
-    rated_at = excluded.rated_at, body = excluded.body
+    rated_at = excluded.rated_at, body = excluded.body;
