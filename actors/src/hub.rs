@@ -7,9 +7,10 @@
 //!
 //! A topic may have a merge window: frames are shown at once after a pause and when urgent,
 //! otherwise gathered for up to the window, so that a busy hall costs each screen ten writes a
-//! second and not fifty.
+//! second and not fifty. While many frames gather, the window is half as long again.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
@@ -30,6 +31,10 @@ const VIEWS_KEPT: usize = 16;
 /// by its sequence number and mends by a snapshot.
 const MAILBOX: usize = 8192;
 
+/// When more frames than this gathered in a merge window, the topic is busy and the next window
+/// is [stretched](Shape::window): its readers cannot follow single steps any more.
+const BUSY_FRAMES: u64 = 2;
+
 /// How a topic behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -47,10 +52,10 @@ impl Shape {
         }
     }
 
-    const fn merge(self) -> Duration {
-        match self {
-            Self::Steps { merge } | Self::Whole { merge } => merge,
-        }
+    /// How long frames gather, in a calm or a busy topic.
+    fn window(self, busy: bool) -> Duration {
+        let (Self::Steps { merge } | Self::Whole { merge }) = self;
+        if busy { merge * 3 / 2 } else { merge }
     }
 }
 
@@ -59,6 +64,8 @@ pub struct Topic {
     name: String,
     shape: Shape,
     log: Mutex<Log>,
+    /// Rises with every change of the log, before its followers are woken.
+    changes: AtomicU64,
 }
 
 #[derive(Default)]
@@ -112,6 +119,8 @@ pub struct Cursor {
     topic: Arc<Topic>,
     seat: usize,
     place: Place,
+    /// The count of changes when the waker was left, and whom it wakes.
+    seen: Option<(u64, Waker)>,
 }
 
 enum Place {
@@ -127,6 +136,7 @@ impl Topic {
             name,
             shape,
             log: Mutex::default(),
+            changes: AtomicU64::default(),
         }
     }
 
@@ -142,6 +152,11 @@ impl Topic {
     fn change(&self, change: impl FnOnce(&mut Log)) {
         let mut log = self.log();
         change(&mut log);
+        self.wake(log);
+    }
+
+    fn wake(&self, mut log: MutexGuard<'_, Log>) {
+        self.changes.fetch_add(1, Ordering::Release);
         let waiting = log.waiting();
         drop(log);
         waiting.into_iter().for_each(Waker::wake);
@@ -161,6 +176,7 @@ impl Topic {
             topic: Arc::clone(self),
             seat,
             place: known.map_or(Place::NeedsSnapshot { from }, |seq| Place::At(seq + 1)),
+            seen: None,
         }
     }
 
@@ -187,11 +203,18 @@ impl Cursor {
 
     /// Hands out every frame that is due, and keeps the waker for the next.
     pub fn poll(&mut self, task: &TaskContext<'_>, out: &mut Vec<Bytes>) -> Found {
-        let mut log = self.topic.log();
-        match &mut log.followers[self.seat] {
-            Some(waker) => waker.clone_from(task.waker()),
-            none => *none = Some(task.waker().clone()),
+        // A socket looks again after every write, when there is mostly nothing new.
+        let changes = self.topic.changes.load(Ordering::Acquire);
+        if let (Place::At(_), Some((seen, waker))) = (&self.place, &self.seen)
+            && *seen == changes
+            && waker.will_wake(task.waker())
+        {
+            return Found::UpToDate;
         }
+        let mut log = self.topic.log();
+        let changes = self.topic.changes.load(Ordering::Acquire);
+        self.seen = Some((changes, task.waker().clone()));
+        log.followers[self.seat] = Some(task.waker().clone());
         if let Place::At(next) = self.place
             && next < log.tail()
         {
@@ -232,9 +255,7 @@ impl Drop for Cursor {
         if matches!(self.place, Place::NeedsSnapshot { .. }) {
             // It may have been the one to ask for the snapshot that the others wait for.
             log.snapshot_wanted = false;
-            let waiting = log.waiting();
-            drop(log);
-            waiting.into_iter().for_each(Waker::wake);
+            self.topic.wake(log);
         }
     }
 }
@@ -304,6 +325,7 @@ struct Entry {
     topic: Arc<Topic>,
     owner: Option<Recipient<TakeSnapshot>>,
     last_shown: Instant,
+    busy: bool,
     flush_planned: bool,
 }
 
@@ -339,6 +361,7 @@ impl Handler<OpenTopic> for ScreenHub {
                     topic: Arc::new(Topic::new(name.clone(), shape)),
                     owner,
                     last_shown: Instant::now(),
+                    busy: false,
                     flush_planned: false,
                 };
                 self.topics.insert(name, entry);
@@ -376,7 +399,7 @@ impl Handler<Publish> for ScreenHub {
             message.frames,
             entry.topic.shape.kept(),
         );
-        let merge = entry.topic.shape.merge();
+        let merge = entry.topic.shape.window(entry.busy);
         let since_last = entry.last_shown.elapsed();
         if message.urgent || since_last >= merge {
             show(entry);
@@ -421,7 +444,12 @@ fn append(log: &mut Log, frames: Vec<(u64, String)>, kept: usize) {
 fn show(entry: &mut Entry) {
     entry.last_shown = Instant::now();
     entry.flush_planned = false;
-    entry.topic.change(|log| log.shown = log.head);
+    let mut gathered = 0;
+    entry.topic.change(|log| {
+        gathered = log.head - log.shown;
+        log.shown = log.head;
+    });
+    entry.busy = gathered > BUSY_FRAMES;
 }
 
 impl Handler<PublishSnapshot> for ScreenHub {

@@ -468,6 +468,9 @@ impl ScreenSocket {
     }
 
     fn poll_subscribing(&mut self, task: &mut Context<'_>) {
+        if self.subscribing.is_empty() {
+            return;
+        }
         while let Poll::Ready(Some(found)) = self.subscribing.poll_next_unpin(task) {
             match found {
                 Ok((topic, since)) => self.cursors.push(topic.follow(since)),

@@ -206,27 +206,41 @@ fn after_a_pause_the_first_step_is_shown_at_once_and_the_following_are_gathered(
     });
 }
 
+/// Steps come for a second, one every `gap`; says how often the screen was written to.
+async fn writes_in_a_second(gap: Duration) -> u32 {
+    let desk = Desk::with(MERGE).await;
+    desk.publish(1).await;
+    let mut screen = desk.screen(None).await;
+    screen.next().await;
+    sleep(Duration::from_secs(1)).await;
+    let mut writes = 0;
+    let mut seen = 1;
+    for seq in 2..=(1000 / gap.as_millis() as u64) + 1 {
+        desk.publish(seq).await;
+        sleep(gap).await;
+        let frames = screen.now().await;
+        writes += u32::from(!frames.is_empty());
+        for frame in frames {
+            assert_eq!(frame.seq, seen + 1);
+            seen = frame.seq;
+        }
+    }
+    writes
+}
+
 #[test]
 fn steps_that_keep_coming_are_shown_ten_times_a_second() {
     paused(|| async {
-        let desk = Desk::with(MERGE).await;
-        desk.publish(1).await;
-        let mut screen = desk.screen(None).await;
-        screen.next().await;
-        sleep(Duration::from_secs(1)).await;
-        let mut writes = 0;
-        let mut seen = 1;
-        for seq in 2..=101 {
-            desk.publish(seq).await;
-            sleep(Duration::from_millis(10)).await;
-            let frames = screen.now().await;
-            writes += u32::from(!frames.is_empty());
-            for frame in frames {
-                assert_eq!(frame.seq, seen + 1);
-                seen = frame.seq;
-            }
-        }
+        let writes = writes_in_a_second(Duration::from_millis(50)).await;
         assert!((9..=12).contains(&writes), "{writes} writes in a second");
+    });
+}
+
+#[test]
+fn steps_that_come_thick_are_gathered_half_as_long_again() {
+    paused(|| async {
+        let writes = writes_in_a_second(Duration::from_millis(10)).await;
+        assert!((6..=8).contains(&writes), "{writes} writes in a second");
     });
 }
 
