@@ -22,8 +22,8 @@ pub struct Loaded {
 pub async fn load(store: &dyn Store, id: &HallId) -> Result<Option<Loaded>, PortError> {
     let head = store.acquire(id).await?;
     let mut hall = match store.latest_snapshot(id).await? {
-        Some((seq, body)) => match serde_json::from_str::<Hall>(&body) {
-            Ok(hall) => Some(hall.restore()),
+        Some((seq, body)) => match parse(body).await? {
+            Ok(hall) => Some(hall),
             Err(cause) => {
                 warn!(hall = %id, seq, %cause, "snapshot not readable; replaying from the start");
                 None
@@ -61,4 +61,11 @@ pub async fn load(store: &dyn Store, id: &HallId) -> Result<Option<Loaded>, Port
         ))),
         None => Ok(None),
     }
+}
+
+/// Reads a snapshot beside the runtime: halls that start together share all cores.
+async fn parse(body: String) -> Result<serde_json::Result<Hall>, PortError> {
+    tokio::task::spawn_blocking(move || serde_json::from_str(&body).map(Hall::restore))
+        .await
+        .map_err(|cause| PortError::Unavailable(format!("could not read a snapshot: {cause}")))
 }
