@@ -224,7 +224,7 @@ impl Supervisor {
         let halls = Arc::clone(&self.halls);
         let start = async move {
             let store = Arc::clone(tools.journal.store());
-            let loaded = match load(&*store, &id).await {
+            let loaded = match load(store, id.clone()).await {
                 Ok(Some(loaded)) => loaded,
                 Ok(None) => return Ok(false),
                 Err(cause) => return Err(cause),

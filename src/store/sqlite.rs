@@ -43,6 +43,10 @@ const CACHE_SIZE: &str = "-32000";
 /// each hall's events change with every batch; carried seldom, they are carried once for many.
 pub(super) const CHECKPOINT_PAGES: &str = "8000";
 
+/// Rows that may wait between the database's thread and who reads them: a page of the journal, so
+/// that neither waits for the other row by row.
+const ROWS_WAITING: usize = 1024;
+
 /// Connections for reading. Reads are short; more would only compete for the page cache.
 const READERS: u32 = 4;
 
@@ -136,6 +140,7 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(ROWS_WAITING)
         .pragma("cache_size", CACHE_SIZE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         // A batch's rows can be taken back one statement at a time; what that needs stays in memory.

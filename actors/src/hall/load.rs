@@ -1,7 +1,10 @@
 //! Rebuilding a hall from the journal alone.
 
+use std::sync::Arc;
+
 use rules::hall::Hall;
 use rules::ids::HallId;
+use tokio::runtime::Handle;
 use tracing::warn;
 
 use crate::ports::{PortError, Store};
@@ -17,13 +20,23 @@ pub struct Loaded {
 
 /// Takes a hall and rebuilds it from snapshot and events. `None` if nothing was ever journalled.
 ///
+/// It works on a thread beside the runtime's: halls that start together share all cores.
+///
 /// # Errors
 /// When the store does not answer, or holds what cannot be.
-pub async fn load(store: &dyn Store, id: &HallId) -> Result<Option<Loaded>, PortError> {
+pub async fn load(store: Arc<dyn Store>, id: HallId) -> Result<Option<Loaded>, PortError> {
+    let runtime = Handle::current();
+    let work = move || runtime.block_on(rebuild(&*store, &id));
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|cause| Err(PortError::Unavailable(format!("loading ended: {cause}"))))
+}
+
+async fn rebuild(store: &dyn Store, id: &HallId) -> Result<Option<Loaded>, PortError> {
     let head = store.acquire(id).await?;
     let mut hall = match store.latest_snapshot(id).await? {
-        Some((seq, body)) => match parse(body).await? {
-            Ok(hall) => Some(hall),
+        Some((seq, body)) => match serde_json::from_str::<Hall>(&body) {
+            Ok(hall) => Some(hall.restore()),
             Err(cause) => {
                 warn!(hall = %id, seq, %cause, "snapshot not readable; replaying from the start");
                 None
@@ -61,11 +74,4 @@ pub async fn load(store: &dyn Store, id: &HallId) -> Result<Option<Loaded>, Port
         ))),
         None => Ok(None),
     }
-}
-
-/// Reads a snapshot beside the runtime: halls that start together share all cores.
-async fn parse(body: String) -> Result<serde_json::Result<Hall>, PortError> {
-    tokio::task::spawn_blocking(move || serde_json::from_str(&body).map(Hall::restore))
-        .await
-        .map_err(|cause| PortError::Unavailable(format!("could not read a snapshot: {cause}")))
 }

@@ -1,5 +1,6 @@
 //! One command at a time; journalled before it is shown; rebuilt when only the journal knows.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -221,7 +222,8 @@ fn a_kept_snapshot_is_what_the_hall_is_built_from() {
         tree.does("H1", finish("2")).await;
         let live = tree.state("H1").await;
         tree.store.read_from.store(u64::MAX, Ordering::Relaxed);
-        let loaded = load(&*tree.store, &id("H1")).await.unwrap().unwrap();
+        let store = Arc::clone(&tree.store);
+        let loaded = load(store, id("H1")).await.unwrap().unwrap();
         assert_eq!(loaded.hall, live);
         assert_eq!(tree.store.read_from.load(Ordering::Relaxed), kept.seq());
     });
