@@ -6,7 +6,7 @@
 
 mod printer;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -117,6 +117,12 @@ async fn status(bridge: Data<Bridge>, request: HttpRequest) -> HttpResponse {
     bridge.answer(&request, StatusCode::OK).json(told)
 }
 
+/// Whether a host is a number or this machine itself, and no name that somebody else may lead here.
+fn is_plain_address(host: &str) -> bool {
+    let bare = host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok();
+    bare || host.split(':').next() == Some("localhost")
+}
+
 /// What a browser asks before it posts bytes to another origin.
 async fn preflight(bridge: Data<Bridge>, request: HttpRequest) -> HttpResponse {
     if request.method() != actix_web::http::Method::OPTIONS {
@@ -137,14 +143,17 @@ async fn preflight(bridge: Data<Bridge>, request: HttpRequest) -> HttpResponse {
 }
 
 impl Bridge {
-    /// A browser names the page's origin; a program on this machine names none.
+    /// A browser names the page's origin; a program on this machine names none. A page that asks
+    /// without its origin, or under a name of its own that leads here, is no such program.
     fn lets_in(&self, request: &HttpRequest) -> bool {
-        let named = request.headers().get(ORIGIN);
-        named.is_none_or(|origin| {
-            origin
-                .as_bytes()
-                .eq_ignore_ascii_case(self.origin.as_bytes())
-        })
+        let Some(origin) = request.headers().get(ORIGIN) else {
+            let header = |name: &str| request.headers().get(name)?.to_str().ok();
+            let typed = header("sec-fetch-site").is_none_or(|site| site == "none");
+            return typed && header("host").is_none_or(is_plain_address);
+        };
+        origin
+            .as_bytes()
+            .eq_ignore_ascii_case(self.origin.as_bytes())
     }
 
     fn refuse(&self, request: &HttpRequest) -> HttpResponse {

@@ -171,7 +171,24 @@ impl Line {
         }
     }
 
+    /// Forgets what the printer said late to an earlier question: read now, it would be taken for
+    /// the answer to the next.
+    fn forget_old_answers(&mut self) {
+        let mut old = [0; 64];
+        // Bounded: a device that talks without end must not hold the line.
+        for _ in 0..16 {
+            let read = match self {
+                Self::Tcp(stream) => stream.try_read(&mut old),
+                Self::File(file) => std::io::Read::read(file, &mut old),
+            };
+            if !matches!(read, Ok(1..)) {
+                return;
+            }
+        }
+    }
+
     async fn state(&mut self, patience: Duration) -> Result<Printed, Fault> {
+        self.forget_old_answers();
         let mut state = [0; 4];
         for (byte, n) in state.iter_mut().zip(1..) {
             *byte = self.ask(n, patience).await.ok_or(Fault::Offline)?;
