@@ -38,6 +38,9 @@ const REPORTS_WITHIN: Duration = Duration::from_secs(60);
 /// A second press of a pager's button within this time is the first one again.
 const PRESS_AGAIN: Duration = Duration::from_millis(1500);
 
+/// Codes with which a function still works.
+const WARNINGS: &[&str] = &["paper_low"];
+
 /// What is wrong with one function of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +49,13 @@ pub struct Fault {
     pub function: String,
     /// Such as `paper_out`.
     pub code: String,
+}
+
+impl Fault {
+    /// Such as `paper_low`: somebody should look, but the function still works.
+    fn is_warning(&self) -> bool {
+        WARNINGS.contains(&self.code.as_str())
+    }
 }
 
 /// What a device says of itself.
@@ -231,10 +241,12 @@ impl Device {
             .chain(faults.iter().map(|fault| fault.function.as_str()));
         let silent = matches!(state, "offline" | "never").then_some(state);
         let face = |name: &str| {
-            let fault = faults.iter().find(|fault| fault.function == name);
+            let own = || faults.iter().filter(move |fault| fault.function == name);
+            let stops = own().find(|fault| !fault.is_warning());
+            let fault = stops.or_else(|| own().next());
             let since = kept.and_then(|kept| kept.since.get(name));
             json!({
-                "available": silent.is_none() && fault.is_none(),
+                "available": silent.is_none() && stops.is_none(),
                 "code": silent.or(fault.map(|fault| fault.code.as_str())),
                 "since": fault.and(since).map(|at| at.rfc3339_utc()),
             })
@@ -341,6 +353,10 @@ pub struct Devices {
     /// Nobody could be heard before.
     listening_since: Timestamp,
     known: Mutex<Known>,
+    /// Held while a row is read, written and remembered, so that no change undoes another.
+    changes: tokio::sync::Mutex<()>,
+    /// What happened to devices without a page, for the log and the audit.
+    untold: Mutex<Vec<Happened>>,
 }
 
 impl Devices {
@@ -364,6 +380,8 @@ impl Devices {
             silent_secs,
             listening_since: now,
             known: Mutex::new(known),
+            changes: tokio::sync::Mutex::default(),
+            untold: Mutex::default(),
         })
     }
 
@@ -458,6 +476,7 @@ impl Devices {
             seen_at: None,
             report: None,
         };
+        let _changing = self.changes.lock().await;
         self.records.insert_device(&row).await?;
         self.known().put(Device::new(row, &self.hub));
         Ok(token)
@@ -468,6 +487,7 @@ impl Devices {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn change(&self, id: &str, place: Place, now: Timestamp) -> Result<bool, StoreError> {
+        let _changing = self.changes.lock().await;
         let Some(row) = self.row(id) else {
             return Ok(false);
         };
@@ -485,6 +505,7 @@ impl Devices {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn new_token(&self, id: &str, now: Timestamp) -> Result<Option<String>, StoreError> {
+        let _changing = self.changes.lock().await;
         let Some(row) = self.row(id) else {
             return Ok(None);
         };
@@ -496,6 +517,7 @@ impl Devices {
         Ok(self.replace(row, now).await?.then_some(token))
     }
 
+    /// Writes and remembers a row; the caller holds `changes` since it read it.
     async fn replace(&self, row: DeviceRow, now: Timestamp) -> Result<bool, StoreError> {
         if !self.records.update_device(&row).await? {
             return Ok(false);
@@ -523,6 +545,7 @@ impl Devices {
     /// [`StoreError::Unavailable`].
     pub async fn order(&self, id: &str, order: Order, now: Timestamp) -> Result<bool, StoreError> {
         if let Order::Mute | Order::Unmute = order {
+            let _changing = self.changes.lock().await;
             let Some(row) = self.row(id) else {
                 return Ok(false);
             };
@@ -547,6 +570,7 @@ impl Devices {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn remove(&self, id: &str) -> Result<bool, StoreError> {
+        let _changing = self.changes.lock().await;
         let removed = self.records.delete_device(id).await?;
         let mut known = self.known();
         if let Some(device) = known.by_id.remove(id) {
@@ -605,6 +629,18 @@ impl Devices {
             since: since.collect(),
             report,
         })
+    }
+
+    /// Leaves what happened for [`Self::untold`].
+    pub fn leave(&self, happened: Vec<Happened>) {
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.extend(happened);
+    }
+
+    /// What was left since the last look.
+    pub fn untold(&self) -> Vec<Happened> {
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *untold)
     }
 
     /// Devices that fell silent since the last look.

@@ -216,7 +216,9 @@ async fn prune_for_ever(app: Data<App>) {
 async fn watch_devices_for_ever(app: Data<App>) {
     loop {
         tokio::time::sleep(WATCH_DEVICES).await;
-        for happened in app.devices.fallen_silent(app.now()) {
+        let mut all = app.devices.untold();
+        all.extend(app.devices.fallen_silent(app.now()));
+        for happened in all {
             app.note_device(&happened).await;
         }
     }

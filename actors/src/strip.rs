@@ -136,7 +136,7 @@ pub struct StripStatus {
     pub shown_at: Option<Timestamp>,
     /// Milliseconds from the window's change to the strip's answer, for the last change.
     pub took_ms: Option<u64>,
-    /// Why it is offline.
+    /// Why it is offline: a code, such as `no_answer`.
     pub fault: Option<String>,
 }
 
@@ -390,20 +390,22 @@ impl Link {
         }
     }
 
-    /// Up to three tries; fewer when something newer is to be shown, and one while offline.
+    /// Up to three tries in a row, over several messages when something newer is to be shown; one
+    /// while offline. Counts those in vain.
     async fn show(&mut self, message: &StripMessage) -> Result<(), PortError> {
-        let tries = if self.failures == 0 { TRIES } else { 1 };
-        let mut tried = 1;
         loop {
             let shown = self.link.show(message).await;
+            self.failures = match shown {
+                Ok(()) => 0,
+                Err(_) => self.failures.saturating_add(1),
+            };
             let newer = self
                 .shown
                 .as_ref()
                 .is_some_and(|s| s.has_changed().unwrap_or(false));
-            if shown.is_ok() || tried == tries || newer {
+            if shown.is_ok() || self.failures >= TRIES || newer {
                 return shown;
             }
-            tried += 1;
             sleep(BETWEEN_TRIES).await;
         }
     }
@@ -413,7 +415,6 @@ impl Link {
             let mut status = lock(&self.status);
             match shown {
                 Ok(()) => {
-                    self.failures = 0;
                     status.state = StripState::Online;
                     status.text = Some(message.lines.join(" "));
                     status.shown_at = Some(SystemClock.now());
@@ -422,8 +423,9 @@ impl Link {
                         status.took_ms = Some(at.elapsed().as_millis() as u64);
                     }
                 }
+                // Something newer ended the tries.
+                Err(_) if self.failures < TRIES => return,
                 Err(cause) => {
-                    self.failures = self.failures.saturating_add(1);
                     status.state = StripState::Offline;
                     let (PortError::Unavailable(step)
                     | PortError::Unknown(step)
@@ -440,7 +442,7 @@ impl Link {
         let pause = match (self.failures, &self.shown) {
             (0, Some(_)) => REFRESH,
             (0, None) => PAUSE_FIRST,
-            (failures, _) => pause(&self.id, failures),
+            (failures, _) => pause(&self.id, failures.saturating_sub(TRIES - 1).max(1)),
         };
         let Self { shown, orders, .. } = self;
         let news = async {

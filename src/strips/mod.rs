@@ -18,7 +18,7 @@ use rules::ids::HallId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::devices::{Devices, Fault, Report, ReportError};
 use crate::store::Records;
@@ -181,9 +181,12 @@ impl Wires {
         };
         let (devices, strip) = (Arc::clone(&self.devices), strip.to_owned());
         tokio::spawn(async move {
-            let kept = devices.report(&strip, report, SystemClock.now()).await;
-            if let Err(ReportError::Store(cause)) = kept {
-                warn!(%cause, strip, "state of an LED strip not kept");
+            match devices.report(&strip, report, SystemClock.now()).await {
+                Ok(happened) => devices.leave(happened),
+                Err(ReportError::Store(cause)) => {
+                    warn!(%cause, strip, "state of an LED strip not kept");
+                }
+                Err(_) => {}
             }
         });
     }
@@ -214,8 +217,10 @@ impl StripLink for Wire {
     }
 }
 
-fn silent(step: &str, cause: impl std::fmt::Display) -> PortError {
-    PortError::Unavailable(format!("{step}: {cause}"))
+/// Managers see the code alone: what another machine said is for the debug log.
+fn silent(code: &'static str, cause: impl std::fmt::Display) -> PortError {
+    debug!(code, %cause, "LED strip failed");
+    PortError::Unavailable(code.to_owned())
 }
 
 impl Wire {
@@ -230,7 +235,7 @@ impl Wire {
                 let answer = self.answer().await?;
                 frames::check_answer(&answer, message.window.as_str())
                     .map(drop)
-                    .map_err(|cause| silent("answer", cause))
+                    .map_err(|cause| silent("bad_answer", cause))
             }
             Protocol::Jqueue => self.send(&frames::jqueue(&text)).await,
             Protocol::Cxt => {
@@ -246,13 +251,13 @@ impl Wire {
             Protocol::Line | Protocol::Jqueue => {
                 let stream = timeout(CONNECT, TcpStream::connect(address))
                     .await
-                    .map_err(|_| silent("connect", "no answer"))?
-                    .map_err(|cause| silent("connect", cause))?;
+                    .map_err(|_| silent("no_answer", "no answer"))?
+                    .map_err(|cause| silent("no_answer", cause))?;
                 let options = socket2::SockRef::from(&stream);
                 stream
                     .set_nodelay(true)
                     .and_then(|()| options.set_tcp_user_timeout(Some(UNACKNOWLEDGED)))
-                    .map_err(|cause| silent("connect", cause))?;
+                    .map_err(|cause| silent("no_answer", cause))?;
                 Ok(Socket::Tcp(stream))
             }
             Protocol::LineUdp | Protocol::Cxt => {
@@ -265,7 +270,7 @@ impl Wire {
                     socket.connect(address).await?;
                     Ok::<_, std::io::Error>(socket)
                 };
-                let socket = open.await.map_err(|cause| silent("open a port", cause))?;
+                let socket = open.await.map_err(|cause| silent("no_port", cause))?;
                 Ok(Socket::Udp(socket))
             }
         }
@@ -274,14 +279,16 @@ impl Wire {
     async fn resolve(&self) -> Result<SocketAddr, PortError> {
         let found = timeout(RESOLVE, lookup_host(&self.plan.address))
             .await
-            .map_err(|_| silent("resolve", "no answer"))?
-            .map_err(|cause| silent("resolve", cause))?;
+            .map_err(|_| silent("unknown_host", "no answer"))?
+            .map_err(|cause| silent("unknown_host", cause))?;
         let allowed =
             |address: &SocketAddr| address.port() >= PORT_MIN && self.networks.hold(address.ip());
-        found
-            .into_iter()
-            .find(allowed)
-            .ok_or_else(|| silent("resolve", "the address is outside of strips.networks"))
+        found.into_iter().find(allowed).ok_or_else(|| {
+            silent(
+                "outside_networks",
+                "the address is outside of strips.networks",
+            )
+        })
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), PortError> {
@@ -294,8 +301,8 @@ impl Wire {
         };
         timeout(ANSWER, sent)
             .await
-            .map_err(|_| silent("send", "the strip takes nothing"))?
-            .map_err(|cause| silent("send", cause))
+            .map_err(|_| silent("no_answer", "the strip takes nothing"))?
+            .map_err(|cause| silent("no_answer", cause))
     }
 
     /// One line, without its end.
@@ -318,8 +325,8 @@ impl Wire {
         };
         timeout(ANSWER, read)
             .await
-            .map_err(|_| silent("answer", "none came"))?
-            .map_err(|cause| silent("answer", cause))?;
+            .map_err(|_| silent("no_answer", "none came"))?
+            .map_err(|cause| silent("no_answer", cause))?;
         Ok(answer)
     }
 }
