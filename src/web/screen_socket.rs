@@ -198,6 +198,9 @@ struct NoTopic {
     code: &'static str,
 }
 
+/// Asks whether a hall still lets everybody look.
+type Looking = Pin<Box<dyn Future<Output = bool>>>;
+
 type Subscribing = Pin<Box<dyn Future<Output = Result<(Arc<Topic>, Option<u64>), NoTopic>>>>;
 
 struct ScreenSocket {
@@ -214,6 +217,7 @@ struct ScreenSocket {
     parts: Vec<u8>,
     cursors: Vec<Cursor>,
     subscribing: FuturesUnordered<Subscribing>,
+    looking: Option<Looking>,
     out: Vec<Bytes>,
     beat: Pin<Box<Sleep>>,
     beats: u32,
@@ -246,6 +250,7 @@ impl ScreenSocket {
             parts: Vec::new(),
             cursors: Vec::new(),
             subscribing: FuturesUnordered::new(),
+            looking: None,
             out: vec![Bytes::from(text_frame(&hello.to_string()))],
             beat: Box::pin(sleep_until(Instant::now() + HEARTBEAT)),
             beats: 0,
@@ -501,6 +506,10 @@ impl ScreenSocket {
                 return self.close(CloseCode::Policy, "signed out");
             }
             self.watch_again();
+            self.look_again(task);
+            if self.closing {
+                return;
+            }
         }
         self.beat.as_mut().reset(Instant::now() + HEARTBEAT);
         // The timer must know whom to wake.
@@ -518,6 +527,34 @@ impl ScreenSocket {
             let hall = token.split_once('.').map_or("", |(hall, _)| hall);
             if let Ok((_, handle)) = self.app.hall(hall) {
                 handle.actor.do_send(Watch(Token(token.to_owned())));
+            }
+        }
+    }
+
+    /// Somebody without a token looks only as long as everybody may.
+    fn look_again(&mut self, task: &mut Context<'_>) {
+        if let (Who::Viewer(hall), None) = (&self.who, &self.looking) {
+            let (app, hall) = (Arc::clone(&self.app), hall.clone());
+            self.looking = Some(Box::pin(async move {
+                let Ok((_, handle)) = app.hall(hall.as_str()) else {
+                    return false;
+                };
+                let public = handle.read(|hall, _| hall.config().options.public_board);
+                // A hall that is just being rebuilt says nothing, which is no refusal.
+                public.await != Some(false)
+            }));
+            self.poll_looking(task);
+        }
+    }
+
+    fn poll_looking(&mut self, task: &mut Context<'_>) {
+        let Some(looking) = &mut self.looking else {
+            return;
+        };
+        if let Poll::Ready(public) = looking.as_mut().poll(task) {
+            self.looking = None;
+            if !public {
+                self.close(CloseCode::Policy, "no longer public");
             }
         }
     }
@@ -589,6 +626,7 @@ impl Stream for ScreenSocket {
         if !socket.closing {
             socket.read(task);
             socket.poll_subscribing(task);
+            socket.poll_looking(task);
             socket.poll_cursors(task);
             socket.poll_beat(task);
         }

@@ -11,7 +11,7 @@ mod load;
 mod publish;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix::fut::{ready, wrap_future};
@@ -139,7 +139,7 @@ struct Wake;
 pub struct Children {
     windows: RwLock<BTreeMap<WindowId, Addr<WindowActor>>>,
     queues: RwLock<BTreeMap<ServiceId, Addr<QueueActor>>>,
-    voice: OnceLock<Addr<VoiceActor>>,
+    voice: RwLock<Option<Addr<VoiceActor>>>,
 }
 
 impl Children {
@@ -160,7 +160,10 @@ impl Children {
     }
 
     pub fn voice(&self) -> Option<Addr<VoiceActor>> {
-        self.voice.get().cloned()
+        self.voice
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

@@ -91,7 +91,14 @@ impl HallActor {
 
     /// The voice is rebuilt with the hall, which tells it whom it calls at the moment.
     pub(super) fn start_voice(&self) {
-        let voice = self.tools.children.voice.get_or_init(|| {
+        let mut slot = self
+            .tools
+            .children
+            .voice
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let living = slot.take().filter(|voice| voice.connected());
+        let voice = living.unwrap_or_else(|| {
             VoiceActor::new(
                 self.hall.id().clone(),
                 self.hall.config().time_zone,
@@ -100,6 +107,8 @@ impl HallActor {
             )
             .start()
         });
+        *slot = Some(voice.clone());
+        drop(slot);
         voice.do_send(SetUp(self.hall.config().options.clone()));
         let called = |ticket: &&Ticket| matches!(ticket.state, TicketState::Called { .. });
         let mut calls: Vec<Called> = self
@@ -113,8 +122,10 @@ impl HallActor {
     }
 
     fn tell_voice(&self, recorded: &Recorded) {
-        let Some(voice) = self.tools.children.voice() else {
-            return;
+        let voice = self.tools.children.voice();
+        let Some(voice) = voice.filter(Addr::connected) else {
+            // A new one is told everything, this event with it.
+            return self.start_voice();
         };
         match &recorded.event {
             Event::HallChanged {
