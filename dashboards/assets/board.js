@@ -1,12 +1,13 @@
 // Waiting-hall board: paints the frames of one hall and of its queues. /board/{hall}?zone=A shows one zone of it.
 import { connectLive } from "./lib/live.js";
 import { CallShow, BLINK_MS } from "./lib/callshow.js";
+import { query } from "./lib/api.js";
 import { reportDevice } from "./lib/device.js";
 import { HallClock, roughEstimate, windowCount, byId, foldHall, demoText } from "./lib/hall.js";
 import { hoursKnown, nextOpening, partOfDay, weekLines } from "./lib/hours.js";
 import { t, t2, nameOf, translatePage, number, lang } from "./lib/i18n.js";
 import { fitLines, fitWindow } from "./lib/lines.js";
-import { showEmergency } from "./lib/notice.js";
+import { noticeNow, showEmergency } from "./lib/notice.js";
 import { startVoice } from "./lib/voice.js";
 import { $, h, fill, text, fit, memory } from "./lib/dom.js";
 
@@ -242,7 +243,7 @@ function paintServices() {
     return h("li.tile", { "data-service": id },
       h("p.tile-name.lines", null, serviceName(id)),
       h("p.tile-count.fit", null, t("board.waiting") + " ", h("b.num", null, hidden ? "—" : number(waiting)), " " + t("board.people")),
-      h("p.tile-more.num.fit", null, t("board.estimate") + " ", h("b", null, (!hidden && estimate) || "—")));
+      h("p.tile-more.num.fit", null, !hidden && estimate === t("estimate.none") ? "" : t("board.estimate") + " ", h("b", null, (!hidden && estimate) || "—")));
   }));
   const pages = Math.max(1, Math.ceil(services.length / tiles));
   text($("dots"), pages > 1 ? Array.from({ length: pages }, (_, i) => (i === page % pages ? "●" : "○")).join("") : "");
@@ -259,16 +260,10 @@ function paintMissed() {
   while (list.children.length > 1 && list.scrollWidth > list.clientWidth) list.removeChild(list.lastChild); // the oldest
 }
 
-/** What the staff has to say; a board that hears nothing takes it down itself when its time is over. */
-function noticeNow() {
-  const { notice } = data;
-  return notice && !(notice.until && clock.now() > Date.parse(notice.until)) ? notice : null;
-}
-
 /** What visitors must know besides the calls: one line each, two at most. */
 function stripLines() {
   const lines = [];
-  const notice = noticeNow();
+  const notice = noticeNow(data.notice, clock);
   if (notice && notice.level === "notice") lines.push([nameOf(notice.text), lang() === "en" || notice.text.en === notice.text.zh ? "" : notice.text.en]);
   if (data.state === "issuing_paused") lines.push([t("board.issuing-paused"), t2("board.issuing-paused")]);
   if (data.state === "closed" || !Object.keys(data.windows || {}).length) return lines;
@@ -292,7 +287,7 @@ function paintStrip() {
   const changed = repaint($("strip"), JSON.stringify(lines), () => lines.map(([main, more]) => h("p.strip-text", null,
     main, more ? h("small", { lang: "en" }, more) : null)));
   if (changed) fitHeights();
-  showEmergency(noticeNow());
+  showEmergency(noticeNow(data.notice, clock));
 }
 
 function paintCode() {
@@ -301,8 +296,8 @@ function paintCode() {
   document.body.dataset.code = path ? "yes" : "no";
   if (!path || !repaint($("code-label"), path + innerWidth, () => t(path))) return;
   fit($("code-label"));
-  const address = "/board/" + encodeURIComponent(hall) + "/code.svg" + (zone ? "?zone=" + encodeURIComponent(zone) : "");
-  $("code-picture").setAttribute("src", address);
+  const what = { for: data.visitor_issuing ? "take" : "board", zone };
+  $("code-picture").setAttribute("src", "/board/" + encodeURIComponent(hall) + "/code.svg" + query(what));
 }
 
 function cover() {
@@ -343,7 +338,7 @@ function paintClosed() {
   text($("closed-next"), next ? t("closed.next", { day, at: clockOfLocal(next.at) }) : t("board.closed-hint"));
   repaint($("closed-hours"), JSON.stringify(data.hours || {}), () => (hoursKnown(data.hours)
     ? weekLines(data.hours).map((line) => [h("dt", null, line.days), h("dd", null, line.times)]) : null));
-  const notice = noticeNow();
+  const notice = noticeNow(data.notice, clock);
   text($("closed-notice"), notice && notice.level === "notice" ? nameOf(notice.text) : "");
   // Nothing stands in one place all night.
   const minute = Math.floor(local / 60000);

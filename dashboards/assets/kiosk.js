@@ -5,6 +5,7 @@ import { HallClock, estimateText, byId, clockOf, demoText } from "./lib/hall.js"
 import { post, newKey, hallPath } from "./lib/api.js";
 import { reportDevice } from "./lib/device.js";
 import { readScans, whatIs } from "./lib/scan.js";
+import { noticeNow } from "./lib/notice.js";
 import { printerAt } from "./lib/printer.js";
 import { t, t2, nameOf, lang, otherLang, useLang, homeLang, number } from "./lib/i18n.js";
 import { $, h, text, fit, calmly, swap } from "./lib/dom.js";
@@ -116,7 +117,7 @@ function tile(entry) {
   return h("button.tile", { type: "button", disabled: Boolean(why), "data-service": id, onclick: tap(() => chosen(id)) },
     name(service.name),
     why ? h("span.why", null, "✕ " + why) : h("span.facts.num", null, h("span", null, t("kiosk.waiting", { n: number(service.waiting) })),
-      " · ", h("span", null, estimate ? t("kiosk.estimate", { range: estimate }) : t("kiosk.no-estimate"))));
+      " · ", h("span", null, !estimate ? t("kiosk.no-estimate") : estimate === t("estimate.none") ? estimate : t("kiosk.estimate", { range: estimate }))));
 }
 
 /** The service is known; so is the visitor, if a card was read before. */
@@ -148,13 +149,13 @@ function identifyStep() {
   const kinds = visitor.elder ? SIMPLE_KINDS : KINDS;
   return h("section.step", null, heading("kiosk.identify"),
     h("div.choices", null,
-      kinds.map((kind) => choice("kiosk." + kind, t("kind." + kind), t("kiosk.hint-" + kind), () => go({ step: "type", path: view.path, service: view.service, kind, typed: "" }))),
-      choice("kiosk.skip", t("kiosk.skip"), t("kiosk.skip-hint"), () => wish({ service: view.service }))));
+      kinds.map((kind) => choice("kiosk." + kind, t("kind." + kind), t("kiosk.hint-" + kind), () => go({ step: "type", path: view.path, service: view.service, appointment: view.appointment, kind, typed: "" }))),
+      choice("kiosk.skip", t("kiosk.skip"), t("kiosk.skip-hint"), () => wish({ service: view.service, appointment: view.appointment }))));
 }
 
 /** A code that is no card: only its owner knows which. */
 function whichStep() {
-  const is = (kind) => choice("kiosk." + kind, t("kind." + kind), t("kiosk.hint-" + kind), () => known({ kind, id_number: view.code }, view.service, view.path));
+  const is = (kind) => choice("kiosk." + kind, t("kind." + kind), t("kiosk.hint-" + kind), () => known({ kind, id_number: view.code }, view));
   return h("section.step", null, heading("kiosk.which"), h("div.choices", null, is("social_security_code"), is("identity_code")));
 }
 
@@ -205,28 +206,28 @@ const fits = (sign) => view.kind === "phone" ? /\d/.test(sign) : view.kind === "
 function confirmTyped() {
   if (view.step !== "type" || !longEnough()) return;
   const holder = view.kind === "phone" ? { kind: "phone", phone: view.typed } : { kind: view.kind, id_number: view.typed };
-  wish({ service: view.service, holder });
+  wish({ service: view.service, holder, appointment: view.appointment });
 }
 
 /* ---- what a reader read ---- */
 
 function scanned(read) {
   if (view.step === "wait" || !data || failure) return;
-  if (view.step === "slip") toStart(); // the next visitor is here
+  if (view.step === "slip" || view.step === "refused") toStart(); // the next visitor is here
   left = BACK_TO_START_S;
   const found = whatIs(read, clock.zone);
-  const place = { path: view.path || [], service: view.service };
+  const place = { path: view.path || [], service: view.service, appointment: view.appointment };
   if (found.kind === "unknown") return go({ step: "unread", detail: t("kiosk.unread") });
   if (found.kind === "appointment") return wish(Object.assign({ service: found.service, appointment: found.appointment }, visitor.holder ? { holder: visitor.holder } : {}));
-  if (found.kind === "code" && view.step === "type" && ["social_security_code", "identity_code"].includes(view.kind)) return known({ kind: view.kind, id_number: found.number }, place.service, place.path);
+  if (found.kind === "code" && view.step === "type" && ["social_security_code", "identity_code"].includes(view.kind)) return known({ kind: view.kind, id_number: found.number }, place);
   if (found.kind === "code" && view.step === "type") return go(Object.assign({}, view, { typed: "", said: t("kiosk.not-this") }));
   if (found.kind === "code") return go(Object.assign({ step: "which", code: found.number }, place));
-  return known({ kind: found.kind, id_number: found.number }, place.service, place.path);
+  return known({ kind: found.kind, id_number: found.number }, place);
 }
 
 /** The visitor's document is read: take the number, or first choose the service. */
-function known(holder, service, path) {
-  if (service) return wish({ service, holder });
+function known(holder, { service, path, appointment }) {
+  if (service) return wish({ service, holder, appointment });
   visitor.holder = holder;
   return go({ step: "choose", path: path || [], page: 0 });
 }
@@ -270,10 +271,10 @@ function show(ticket) {
 }
 
 function refused(error, body, path) {
-  const { holder, service } = body;
+  const { holder, service, appointment } = body;
   if (error.code === "invalid_identity" && holder) {
     visitor.holder = null;
-    return go({ step: "type", path, service, kind: holder.kind, typed: "", said: error.detail });
+    return go({ step: "type", path, service, appointment, kind: holder.kind, typed: "", said: error.detail });
   }
   const problem = error.problem || {};
   const detail = error.code === "appointment_too_early" ? t("kiosk.too-early", { at: clockOf(problem.from) })
@@ -377,8 +378,6 @@ function paintNow() {
   const bad = live.state !== "live" && live.state !== "boot";
   $("line").classList.toggle("bad", bad);
   text($("line"), bad ? "⚠ " + t("live.lost") : live.state === "live" ? "● " + t("live.on") : t("live.boot"));
-  const notice = data && data.notice;
-  band("notice", notice && notice.level === "emergency" ? "⚠ " + nameOf(notice.text) : "");
   band("no-print", printer.exists && !printer.prints && view.step !== "slip" ? "✕ " + t("kiosk.no-print", { why: t("fault." + printer.fault) }) : "");
   band("known", visitor.holder && view.step === "choose" ? "✓ " + knownText(visitor.holder) : "");
   fit($("hall-name"));
@@ -395,6 +394,8 @@ const counting = () => !atStart() && view.step !== "wait";
 
 function tick() {
   text($("clock"), data ? clock.time() : "");
+  const notice = data && noticeNow(data.notice, clock);
+  band("notice", notice && notice.level === "emergency" ? "⚠ " + nameOf(notice.text) : "");
   text($("countdown"), counting() ? t("kiosk.countdown", { n: left }) : "");
 }
 
@@ -411,7 +412,7 @@ $("elder").addEventListener("click", () => {
 });
 $("home").addEventListener("click", toStart);
 $("back").addEventListener("click", () => {
-  if (view.step === "type" && view.service) go({ step: "identify", path: view.path, service: view.service });
+  if (view.step === "type" && view.service) go({ step: "identify", path: view.path, service: view.service, appointment: view.appointment });
   else if (view.step === "identify" || view.step === "type" || view.step === "which") go({ step: "choose", path: view.path || [], page: 0 });
   else go({ step: "choose", path: view.path.slice(0, -1), page: 0 });
 });

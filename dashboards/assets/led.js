@@ -3,10 +3,11 @@
 import { connectLive } from "./lib/live.js";
 import { get, hallPath, query } from "./lib/api.js";
 import { reportDevice } from "./lib/device.js";
+import { HallClock } from "./lib/hall.js";
 import { Dots } from "./lib/dots.js";
 import { lang, t, nameOf } from "./lib/i18n.js";
 import { $, text, fit } from "./lib/dom.js";
-import { showEmergency } from "./lib/notice.js";
+import { noticeNow, showEmergency } from "./lib/notice.js";
 
 const WIPE_AFTER_MS = 30000;
 const BLINK_MS = 4000;
@@ -21,6 +22,7 @@ const [, , hall, win] = location.pathname.split("/").map(decodeURIComponent);
 const size = new URLSearchParams(location.search).get("size");
 let data = null;
 let failure = null;
+let notice = null;
 let shownCall = "";
 let flashed = { number: "", at: -Infinity };
 
@@ -37,11 +39,12 @@ const live = connectLive({
   },
 });
 
+const clock = new HallClock(live.serverNow);
 reportDevice(live);
 const strip = size ? dotStrip() : null;
 
 function frame(topic, whole, message) {
-  if (topic.startsWith("hall.")) return emergency(whole.notice);
+  if (topic.startsWith("hall.")) return hallFrame(whole, message);
   data = whole;
   failure = null;
   const ticket = whole.ticket;
@@ -53,9 +56,16 @@ function frame(topic, whole, message) {
   return paint();
 }
 
+function hallFrame(whole, message) {
+  notice = whole.notice;
+  if (message.kind === "snapshot") clock.snapshot(whole.clock, whole.demo);
+  else clock.frame(message.at);
+  emergency();
+}
+
 /** Over the whole screen; a panel of a few dots has no room for the words and goes on with its window. */
-function emergency(notice) {
-  if (!strip || innerHeight >= LEAST_FOR_WORDS) showEmergency(notice);
+function emergency() {
+  if (!strip || innerHeight >= LEAST_FOR_WORDS) showEmergency(noticeNow(notice, clock));
 }
 
 function mayFlash(number) {
@@ -157,6 +167,6 @@ function paint() {
   return fit($("more"), 0.2);
 }
 
-setInterval(paint, 1000);
+setInterval(() => { paint(); emergency(); }, 1000);
 if (strip) setInterval(() => strip.move(), MOVE_MS);
 window.addEventListener("resize", paint);

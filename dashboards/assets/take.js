@@ -68,7 +68,7 @@ function choice(one) {
   const estimate = estimateText(one.estimate);
   return h("button.choice", { type: "button", disabled: Boolean(why), "data-service": one.id, onclick: () => { service = one; said = ""; key = ""; paint(); } },
     h("b", null, nameOf(one.name)),
-    h("span.num", null, why ? "✕ " + why : t("kiosk.waiting", { n: number(one.waiting) }) + " · " + (estimate ? t("kiosk.estimate", { range: estimate }) : t("kiosk.no-estimate"))));
+    h("span.num", null, why ? "✕ " + why : t("kiosk.waiting", { n: number(one.waiting) }) + " · " + (!estimate ? t("kiosk.no-estimate") : estimate === t("estimate.none") ? estimate : t("kiosk.estimate", { range: estimate }))));
 }
 
 const field = (name, label, input) => {
@@ -119,7 +119,7 @@ async function take() {
     memory.set(takenKey, ticket.token);
     location.replace("/t/" + encodeURIComponent(ticket.token) + (lang() === "en" ? "?lang=en" : ""));
   } catch (error) {
-    if (error.status) key = "";
+    if (error.status >= 400 && error.status < 500) key = ""; // else it may have been given
     said = error.detail;
     busy = false;
     paint();

@@ -22,6 +22,7 @@ let polledOk = -Infinity;
 let good = "";     // what was done, in words
 let stars = 0;
 let busy = false;
+const keys = {};   // of the actions whose answer was lost: asked again, they are done once
 
 const live = connectLive({
   topics: ["ticket." + token],
@@ -79,13 +80,17 @@ async function act(verb, body) {
   said = "";
   good = "";
   paint();
+  const what = verb + JSON.stringify(body);
+  keys[what] = keys[what] || newKey();
   try {
-    await post(path + "/" + verb, body, { key: newKey() });
+    await post(path + "/" + verb, body, { key: keys[what] });
+    delete keys[what];
     if (verb === "rating") memory.set(ratedKey, String(body.stars));
     if (verb === "postpone") good = t("ticket.postponed");
     polled = -Infinity;
     await poll();
   } catch (error) {
+    if (error.status >= 400 && error.status < 500) delete keys[what];
     said = error.detail;
   }
   busy = false;

@@ -6,6 +6,9 @@ import { balance } from "./lines.js";
 
 let shown = "";
 
+/** A hall's notice while it holds; a page that hears nothing takes it down itself when its time is over. */
+export const noticeNow = (notice, clock) => (notice && !(notice.until && clock.now() > Date.parse(notice.until)) ? notice : null);
+
 /** Shows the notice of a hall if it is an emergency, and takes down the one that is over. */
 export function showEmergency(notice) {
   const now = notice && notice.level === "emergency" ? notice : null;

@@ -11,7 +11,7 @@ function signOf(event) {
   if (event.key !== "Process" && event.key !== "Unidentified") return null;
   const [, letter, digit] = /^(?:Key([A-Z])|(?:Digit|Numpad)(\d))$/.exec(event.code || "") || [];
   if (letter) return event.shiftKey ? letter : letter.toLowerCase();
-  return digit || { Period: ".", Minus: "-" }[event.code] || null;
+  return digit || { Period: ".", Minus: event.shiftKey ? "_" : "-" }[event.code] || null;
 }
 
 /** Calls onScan(text) for what a reader typed, onKey(sign | "Enter" | "Backspace") for what a person typed. */

@@ -196,7 +196,7 @@ const TABLE = {
   "devices.seen": ["{ago} 前", "{ago} ago"], "devices.build-new": ["最新版", "Current"], "devices.build-old": ["旧版本", "Old version"], "devices.skew": ["时钟偏差 {s} 秒", "clock off by {s} s"], "devices.audio": ["声音：", "sound: "], "devices.press": ["按键工具或呼叫器发送", "What the pager or hot-key tool sends"],
   "device-state.online": ["在线", "Online"], "device-state.offline": ["离线", "Offline"], "device-state.never": ["未上线", "Not seen yet"], "device-state.unwatched": ["按键设备", "Speaks when pressed"],
   "device-function.display": ["显示", "Display"], "device-function.print": ["打印", "Printing"], "device-function.scan": ["扫码", "Scanning"], "device-function.audio": ["语音", "Sound"], "device-function.call": ["叫号", "Calling"],
-  "device-fault.paper_out": ["缺纸", "out of paper"], "device-fault.offline": ["离线", "offline"], "device-fault.never": ["未上线", "not seen"], "device-fault.blocked": ["待点按启用", "waits for a touch"],
+  "device-fault.paper_out": ["缺纸", "out of paper"], "device-fault.paper_low": ["纸将用完", "low on paper"], "device-fault.cover_open": ["机盖未合上", "cover open"], "device-fault.no_answer": ["无应答", "not answering"], "device-fault.offline": ["离线", "offline"], "device-fault.never": ["未上线", "not seen"], "device-fault.blocked": ["待点按启用", "waits for a touch"],
   "device-audio.on": ["开", "on"], "device-audio.blocked": ["待点按", "blocked"], "device-audio.muted": ["静音", "muted"], "device-audio.none": ["无", "none"],
 
   "policy.postpone": ["延后（手机上让号）", "Postponing (on the phone)"], "policy.postpone_places": ["每次最多延后几位", "Places back at once"], "policy.postpone_places-hint": ["0 为不可延后", "0: nobody may postpone"], "policy.postpone_times": ["每号最多延后几次", "Times for one number"], "policy.postpone_times-hint": ["0 为不可延后", "0: nobody may postpone"],

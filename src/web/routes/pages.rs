@@ -1,5 +1,6 @@
 //! The pages, their files, and the code on the slip.
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, LOCATION,
 };
@@ -8,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use dashboards::assets;
 use qrcode::QrCode;
 use qrcode::render::svg;
+use rules::ids::ZoneId;
 use serde::Deserialize;
 
 use crate::web::App;
@@ -173,20 +175,55 @@ async fn slip_code(
     code(&request, &app, &format!("/t/{token}"))
 }
 
+/// What a board's code is for. It stands in the address, so that no other one's picture is kept for it.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BoardCode {
+    /// To take a number.
+    Take,
+    /// To see the board.
+    Board,
+}
+
+#[derive(Deserialize)]
+struct BoardCodeQuery {
+    /// Without it, what the hall's options say.
+    r#for: Option<BoardCode>,
+    /// The zone that the board shows.
+    zone: Option<ZoneId>,
+}
+
 /// The code on a board: where a visitor takes a number on the own phone, or sees the board there.
 #[get("/board/{hall}/code.svg")]
 async fn board_code(
     request: HttpRequest,
     app: Data<App>,
     hall: Path<String>,
+    query: Query<BoardCodeQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (hall, handle) = app.hall(&hall)?;
-    let issuing = handle.read(|hall, _| hall.config().options.visitor_issuing);
-    let page = match issuing.await {
-        Some(true) => "take",
-        _ => "board",
+    let issuing = handle
+        .read(|hall, _| hall.config().options.visitor_issuing)
+        .await
+        .ok_or_else(Problem::unavailable)?;
+    let page = match query.r#for {
+        Some(BoardCode::Take) if !issuing => {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "visitor_issuing_off",
+                "本大厅不支持手机取号，请到取号机取号",
+                "this hall gives no numbers by phone; please use the kiosk",
+            ));
+        }
+        Some(BoardCode::Board) => "board",
+        None if !issuing => "board",
+        Some(BoardCode::Take) | None => "take",
     };
-    code(&request, &app, &format!("/{page}/{hall}"))
+    let zone = match &query.zone {
+        Some(zone) if page == "board" => format!("?zone={zone}"),
+        _ => String::new(),
+    };
+    code(&request, &app, &format!("/{page}/{hall}{zone}"))
 }
 
 /// The code that hangs in a hall: it leads visitors to the page on which they take a number.
