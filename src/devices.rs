@@ -660,7 +660,7 @@ impl Devices {
     }
 
     /// The key under which a pager's press is sent to its hall: the first press's when this is the
-    /// same press again within [`PRESS_AGAIN`], so that both get the first one's answer.
+    /// same press again within a second and a half, so that both get the first one's answer.
     pub fn press(&self, id: &str, what: &str, now: Timestamp) -> Option<String> {
         let mut known = self.known();
         let device = known.by_id.get_mut(id)?;

@@ -497,7 +497,7 @@ function stripsPanel(strips, again) {
   const stateOf = (s) => h("span.tag" + (s.state === "offline" ? ".warn" : ""), null, (s.state === "offline" ? "■ " : "● ") + (t("strip-state." + s.state) === "strip-state." + s.state ? s.state : t("strip-state." + s.state)));
   return h("section.panel", { "data-panel": "strips" }, h("h2", null, t("strip.title")), table([th("setup.id"), th("ticket.window"), th("strip.address"), th("ticket.state"), th("strip.text"), th("form.actions")],
     strips.map((s) => h("tr", { "data-strip": s.id }, h("td", null, s.id), h("td", null, nameOf(((data.windows || {})[s.window] || {}).name) || s.window), h("td", null, s.address, h("br"), h("span.small.dim", null, s.protocol + " · " + s.size)),
-      h("td", null, stateOf(s), s.fault ? [h("br"), h("span.small.dim", null, s.fault)] : null), h("td", null, s.text || "—"),
+      h("td", null, stateOf(s), s.fault ? [h("br"), h("span.small.dim", null, t("device-fault." + s.fault))] : null), h("td", null, s.text || "—"),
       h("td.acts", null, thin("form.edit", () => edit(s)), thin("form.delete", () => sure(t("setup.delete-sure", { name: s.id }), t("form.delete"), () => del(here("strips", s.id)), true).then((done) => done && again()), true)))),
     t("strip.none")), h("div.btns", null, h("button.btn", { type: "button", onclick: () => edit(null) }, t("strip.new"))));
 }
