@@ -64,6 +64,8 @@ async fn a_call_is_on_the_wall_within_a_second_and_no_public_frame_names_a_perso
         "queue.H1.S2",
         "window.H1.3",
         "city",
+        "voice.H1.-",
+        "device.wall",
     ];
     let mut everything = admin.live(&topics, json!({})).await;
 
@@ -129,7 +131,10 @@ async fn a_call_is_on_the_wall_within_a_second_and_no_public_frame_names_a_perso
         .get(&format!("/tickets/{}", text(&issued["token"])))
         .await;
     seen.push(public.expect(200));
-    seen.push(screen.get("/halls/H1").await.expect(200));
+    for place in ["", "/voice/-", "/windows/3/strip.json?size=128x16"] {
+        let shown = screen.get(&format!("/halls/H1{place}")).await;
+        seen.push(shown.expect(200));
+    }
     let parts = [
         ID_CARD, "110*", FULL_NAME, "张*", PHONE, "138*", "id_card", "elderly",
     ];
