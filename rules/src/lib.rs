@@ -20,6 +20,7 @@
 //!
 //! Modules in reading order.
 
+pub mod alerts;
 pub mod announce;
 pub mod calling;
 pub mod figures;
@@ -29,6 +30,7 @@ pub mod hall;
 pub mod hours;
 pub mod identity;
 pub mod ids;
+pub mod machine;
 pub mod name;
 pub mod number;
 pub mod policy;

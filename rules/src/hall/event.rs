@@ -173,6 +173,12 @@ pub enum Event {
     },
 }
 
+impl crate::machine::JournalEvent for Event {
+    fn kind(&self) -> &'static str {
+        Self::kind(self)
+    }
+}
+
 impl Event {
     /// The event's name in the journal and in frames.
     pub const fn kind(&self) -> &'static str {
@@ -296,12 +302,4 @@ impl Event {
 }
 
 /// An event with its place in the hall's journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// 1 for the hall's first event, rising by one.
-    pub seq: u64,
-    pub at: Timestamp,
-    /// The account or device that asked for it.
-    pub by: String,
-    pub event: Event,
-}
+pub type Recorded = crate::machine::Recorded<Event>;
