@@ -23,6 +23,7 @@
 pub mod alerts;
 pub mod announce;
 pub mod calling;
+pub mod desk;
 pub mod figures;
 pub mod flow;
 pub mod forecast;

@@ -2,9 +2,13 @@
 //!
 //! * [`subject`]: what rules are about, and the values known of it.
 //! * [`rule`]: a rule as checked data.
+//! * [`watch`]: one rule on one subject, from quiet to firing and back.
+//! * [`engine`]: all rules on all subjects.
 //!
 //! Nothing here reads a clock. The live desk, unit tests of rules, back-tests and replay after a crash
 //! run these lines.
 
+pub mod engine;
 pub mod rule;
 pub mod subject;
+pub mod watch;

@@ -1,0 +1,1 @@
+//! One rule, one subject: quiet, pending, firing, kept.

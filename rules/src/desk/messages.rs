@@ -1,0 +1,1 @@
+//! Notices: queued, sent, delivered, failed, sent again.

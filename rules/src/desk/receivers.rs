@@ -1,0 +1,1 @@
+//! Who hears of alerts: people and machines, by role and scope.
