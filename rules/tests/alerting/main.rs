@@ -1,0 +1,3 @@
+//! Alert rules and the alert desk, driven without a runtime and without a clock.
+
+mod watch;
