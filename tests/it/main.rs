@@ -14,6 +14,7 @@ mod harness;
 mod journal_contract;
 mod live_feed;
 mod loader;
+mod outage;
 mod print_bridge;
 mod recovery;
 mod scenarios;
