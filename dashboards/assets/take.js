@@ -19,7 +19,7 @@ let service = null;
 let form = {};      // what is typed, kept while the page is painted anew
 let said = "";
 let busy = false;
-let key = "";       // of the wish under way: asked again, it gives one number
+const keys = {};    // of wishes whose answer was lost: asked again, also after going back, each gives one number
 
 const OVER = ["completed", "cancelled", "expired"];
 
@@ -66,14 +66,14 @@ function choice(one) {
   }
   const why = whyNot(one);
   const estimate = estimateText(one.estimate);
-  return h("button.choice", { type: "button", disabled: Boolean(why), "data-service": one.id, onclick: () => { service = one; said = ""; key = ""; paint(); } },
+  return h("button.choice", { type: "button", disabled: Boolean(why), "data-service": one.id, onclick: () => { service = one; said = ""; paint(); } },
     h("b", null, nameOf(one.name)),
     h("span.num", null, why ? "✕ " + why : t("kiosk.waiting", { n: number(one.waiting) }) + " · " + (!estimate ? t("kiosk.no-estimate") : estimate === t("estimate.none") ? estimate : t("kiosk.estimate", { range: estimate }))));
 }
 
 const field = (name, label, input) => {
   input.value = form[name] || "";
-  input.addEventListener("input", () => { form[name] = input.value; key = ""; });
+  input.addEventListener("input", () => { form[name] = input.value; });
   return h("label.field", null, h("span", null, label), input);
 };
 
@@ -81,7 +81,7 @@ function wishForm() {
   const kind = h("select", { name: "kind" }, KINDS.map((one) => h("option", { value: one }, t("kind." + one))));
   const fields = [field("kind", t("take.kind"), kind)];
   kind.value = form.kind || "none";
-  kind.addEventListener("change", () => { form.kind = kind.value; key = ""; paint(); });
+  kind.addEventListener("change", () => { form.kind = kind.value; paint(); });
   if (kind.value !== "none") fields.push(field("number", t(kind.value === "phone" ? "kiosk.type-phone" : "take.number"), h("input", { name: "number", autocomplete: "off", autocapitalize: "characters" })));
   fields.push(field("booked", t("take.booked"), h("input", { name: "booked", autocomplete: "off", autocapitalize: "characters" })));
   return h("section.take", null,
@@ -111,15 +111,16 @@ async function take() {
   const body = wish();
   if (!body) return paint();
   busy = true;
-  key = key || newKey();
+  const what = JSON.stringify(body);
+  keys[what] = keys[what] || newKey();
   paint();
   try {
-    const ticket = await post(hallPath(hall, "tickets"), body, { key });
+    const ticket = await post(hallPath(hall, "tickets"), body, { key: keys[what] });
     form = {};
     memory.set(takenKey, ticket.token);
     location.replace("/t/" + encodeURIComponent(ticket.token) + (lang() === "en" ? "?lang=en" : ""));
   } catch (error) {
-    if (error.status >= 400 && error.status < 500) key = ""; // else it may have been given
+    if (error.status >= 400 && error.status < 500) delete keys[what]; // else it may have been given
     said = error.detail;
     busy = false;
     paint();

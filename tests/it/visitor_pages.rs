@@ -666,3 +666,110 @@ async fn a_visitor_scans_the_halls_code_and_takes_a_number_on_the_phone() {
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     browser.stop().await;
 }
+
+/// One visitor is refused and walks away; the next one's code begins afresh.
+#[actix_web::test]
+async fn a_code_read_after_a_refusal_has_nothing_of_the_visitor_before() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 1).await;
+    browser.resize(1920, 1080).await;
+    open_kiosk(&browser, &server, &admin, "").await;
+    scan(&browser, ID_CARD).await;
+    browser
+        .until("!document.getElementById('known').hidden")
+        .await;
+    scan(&browser, &booking_code("AP1", 90, 120)).await;
+    browser.until(&step_is("refused")).await;
+
+    // A card: only its own last signs are shown.
+    scan(&browser, SOCIAL_CODE).await;
+    browser
+        .click("[data-choice='kiosk.social_security_code']")
+        .await;
+    browser
+        .until("!document.getElementById('known').hidden")
+        .await;
+    assert!(browser.text("#known").await.contains("1728"));
+    assert_eq!(browser.eval(&traces_of("002X")).await, json!([]));
+    // An appointment: it is not given in another's name.
+    scan(&browser, &booking_code("AP2", 90, 120)).await;
+    browser.until(&step_is("refused")).await;
+    scan(&browser, &booking_code("AP3", 5, 35)).await;
+    browser.until("document.querySelector('#number')").await;
+    let listed = admin.get("/halls/H1/tickets").await.expect(200);
+    assert_eq!(list(&listed["items"]).len(), 1);
+    assert!(listed["items"][0]["holder"].is_null(), "{listed}");
+    assert_eq!(browser.eval(&traces_of("1728")).await, json!([]));
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
+
+/// Answers of the server that are done but get lost: the page is told that it is unavailable.
+const LOST_ANSWERS: &str = "window.keys = []; window.losing = 0; const ask = window.fetch; \
+    window.fetch = async (url, options) => { \
+      const answer = await ask(url, options); \
+      if (options.method !== 'POST') return answer; \
+      window.keys.push(options.headers['Idempotency-Key']); \
+      if (!window.losing) return answer; \
+      window.losing -= 1; \
+      return new Response(JSON.stringify({code: 'unavailable', detail: 'lost'}), \
+        {status: 503, headers: {'Content-Type': 'application/problem+json'}}); };";
+
+/// The same key for the same wish until the server has said yes or no, also after going back.
+#[actix_web::test]
+async fn a_wish_on_the_phone_whose_answer_is_lost_is_asked_again_and_counts_once() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 1).await;
+    let options = json!({"options": {"visitor_issuing": true}});
+    admin.put("/halls/H1", options).await.expect(200);
+    let policy = json!({"postpone": {"places_max": 3, "times_max": 2}});
+    admin.put("/halls/H1/policy", policy).await.expect(200);
+    browser.resize(390, 844).await;
+    browser.at_each_page(LOST_ANSWERS).await;
+    browser.open(&format!("{}/take/{HALL}", server.base)).await;
+    browser.click("[data-service=S1]").await;
+    browser.until("document.querySelector('#go')").await;
+    browser.eval("(window.losing = 2)").await;
+    let lost = "document.querySelector('.said') && document.querySelector('#go:enabled')";
+    browser.click("#go").await;
+    browser.until(lost).await;
+    browser.click("#go").await;
+    browser.until("window.keys.length === 2").await;
+    browser.until(lost).await;
+    // Back to the services, and the same wish again.
+    browser.click("main .big:not(.go)").await;
+    browser.click("[data-service=S1]").await;
+    let keys = browser.eval("window.keys").await;
+    browser.click("#go").await;
+    browser.until("location.pathname.startsWith('/t/')").await;
+    browser.until(&state_is("waiting")).await;
+    assert_eq!(keys[0], keys[1]);
+    assert_eq!(issued(&admin).await, 1, "one ticket for one wish");
+
+    for _ in 0..3 {
+        admin.issue(HALL, "S1").await;
+    }
+    for losing in [1, 0] {
+        browser
+            .eval(&format!("(window.losing = {losing}, true)"))
+            .await;
+        browser.click("[data-places='1']").await;
+        browser.click("dialog .big.go").await;
+        browser
+            .until(&format!("window.keys.length === {}", 2 - losing))
+            .await;
+    }
+    browser
+        .until("document.querySelector('.card').textContent.includes('前面还有 1 人')")
+        .await;
+    let keys = browser.eval("window.keys").await;
+    assert_eq!(keys[0], keys[1], "postponed once");
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
