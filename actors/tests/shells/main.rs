@@ -11,4 +11,5 @@ mod journal;
 mod phones;
 mod supervision;
 mod support;
+mod voice;
 mod windows;

@@ -2,7 +2,7 @@
 //! that fails on demand.
 
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -53,6 +53,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl 
 pub(crate) struct SteeredClock {
     started: Instant,
     origin_ms: AtomicI64,
+    broken: AtomicBool,
 }
 
 impl SteeredClock {
@@ -61,7 +62,13 @@ impl SteeredClock {
         Arc::new(Self {
             started: Instant::now(),
             origin_ms,
+            broken: AtomicBool::new(false),
         })
+    }
+
+    /// Whoever asks next for the time panics.
+    pub(crate) fn break_once(&self) {
+        self.broken.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn put(&self, time: Timestamp) {
@@ -73,6 +80,10 @@ impl SteeredClock {
 
 impl Clock for SteeredClock {
     fn now(&self) -> Timestamp {
+        assert!(
+            !self.broken.swap(false, Ordering::Relaxed),
+            "broken on purpose"
+        );
         let passed = self.started.elapsed().as_millis() as i64;
         Timestamp::from_millis(self.origin_ms.load(Ordering::Relaxed) + passed)
     }
