@@ -250,6 +250,28 @@ mod tests {
         assert_eq!(judge([0x1a, 0x32, 0x12, 0x7e]), Err(Fault::PaperOut));
     }
 
+    /// A printer that was asked, fell asleep, and answers when the next slip comes.
+    #[actix_web::test]
+    async fn an_answer_that_came_late_is_not_taken_for_the_next_one() -> std::io::Result<()> {
+        let printer = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let bridge = TcpStream::connect(printer.local_addr()?).await;
+        let (mut printer, _) = printer.accept().await?;
+        let bridge = bridge?;
+        printer.write_all(&[0x1a, 0x32, 0x12, 0x7e]).await?;
+        bridge.readable().await?;
+        let answers = tokio::spawn(async move {
+            let mut question = [0; 3];
+            for _ in 0..4 {
+                printer.read_exact(&mut question).await?;
+                printer.write_all(&[0x12]).await?;
+            }
+            Ok(())
+        });
+        let state = Line::Tcp(bridge).state(Duration::from_secs(5)).await;
+        assert_eq!(state, Ok(Printed { paper_low: false }));
+        answers.await?
+    }
+
     #[test]
     fn a_device_is_a_path_or_an_address_with_a_port() {
         let tcp = Device::parse("tcp:10.0.0.9:9100");

@@ -234,6 +234,36 @@ async fn only_pages_of_the_one_server_may_print() {
     assert_eq!(much.0, 413);
 }
 
+/// A page that reaches the bridge under a name of its own, or hides its origin, is no program of
+/// this machine.
+#[actix_web::test]
+async fn no_page_reaches_the_bridge_under_another_name() {
+    let printer = Printer::start().await;
+    let bridge = Bridge::start(&format!("tcp:{}", printer.address), ORIGIN);
+    let port = bridge.base.rsplit(':').next().unwrap();
+    let ask = async |headers: &[(&str, &str)]| {
+        let mut request = Http::default().post(format!("{}/print", bridge.base));
+        for (name, value) in headers {
+            request = request.insert_header((*name, *value));
+        }
+        request.send_body("slip").await.unwrap().status().as_u16()
+    };
+    for host in ["printer.example", "10.0.0.2.example", "localhost.example"] {
+        let named = format!("{host}:{port}");
+        assert_eq!(ask(&[("host", &named)]).await, 403, "{host}");
+    }
+    for site in ["cross-site", "same-site", "same-origin"] {
+        assert_eq!(ask(&[("sec-fetch-site", site)]).await, 403, "{site}");
+    }
+    assert!(printer.printed().is_empty());
+    for host in ["localhost", "127.0.0.1", "[::1]"] {
+        let named = format!("{host}:{port}");
+        assert_eq!(ask(&[("host", &named)]).await, 200, "{host}");
+    }
+    assert_eq!(ask(&[("sec-fetch-site", "none")]).await, 200);
+    assert_eq!(printer.printed(), b"slip".repeat(4));
+}
+
 #[test]
 fn a_device_or_origin_that_cannot_be_is_named_and_exits_with_2() {
     for (device, origin, named) in [
