@@ -556,6 +556,41 @@ async fn a_strip_that_hangs_or_talks_nonsense_delays_nobody() {
     assert_eq!(strips[1].last().unwrap().text, "2号综合窗口");
 }
 
+/// A strip is a device without a page: what becomes of it is in the audit all the same, once.
+#[actix_web::test]
+async fn what_becomes_of_a_strip_is_in_the_audit() {
+    let server = server_with_strips().await;
+    let admin = server.hall(HALL, 1).await;
+    server.device("s1", "strip", HALL).await;
+    let strip = Emulator::start(Framing::Line).await;
+    put_strip(&admin, "s1", "1", "line", &strip).await;
+    until_strip(&admin, "s1", "online").await;
+    strip.stop().await;
+    until_strip(&admin, "s1", "offline").await;
+    let told = audited(&admin, "device_fault").await;
+    assert_eq!(told["object"], "s1");
+    assert_eq!(told["detail"]["hall"], HALL);
+    assert!(told.to_string().contains("no_answer"), "{told}");
+    strip.start_again().await;
+    until_strip(&admin, "s1", "online").await;
+    assert_eq!(audited(&admin, "device_fault_over").await["object"], "s1");
+}
+
+/// The one row of an action, as soon as it is there.
+async fn audited(admin: &Client, action: &str) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let path = format!("/audit?action={action}");
+        let rows = admin.get(&path).await.expect(200);
+        match list(&rows["items"]) {
+            [] => assert!(Instant::now() < deadline, "no row of {action}"),
+            [row] => return row.clone(),
+            more => panic!("{more:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 #[actix_web::test]
 async fn vendors_strips_are_told_in_their_own_bytes() {
     let server = server_with_strips().await;

@@ -508,3 +508,28 @@ async fn a_public_board_shows_everybody_the_calls_and_nothing_besides() {
     assert_eq!(refused.last().unwrap()["code"], "forbidden");
     assert_eq!(visitor.socket(door).await.err(), Some(401));
 }
+
+/// Who looked while everybody might is let go within seconds; a screen with a token stays.
+#[actix_web::test]
+async fn a_board_that_is_public_no_longer_ends_the_feeds_of_those_without_a_token() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    let options = |public: bool| json!({"options": {"public_board": public}});
+    admin.put("/halls/H1", options(true)).await.expect(200);
+    let mut anybody = server.visitor().socket("/ws?board=H1").await.unwrap();
+    anybody.say(&json!({"subscribe": ["hall.H1"]})).await;
+    anybody.frame("hall.H1").await;
+    let screen = server.device("screen", "screen", "H1").await;
+    let mut screen = screen.live(&["hall.H1"], json!({})).await;
+    screen.frame("hall.H1").await;
+
+    admin.put("/halls/H1", options(false)).await.expect(200);
+    let shut = Instant::now();
+    while anybody.next().await.is_some() {}
+    assert!(shut.elapsed() < Duration::from_secs(5));
+    let issued = admin.issue("H1", "S1").await;
+    screen
+        .find(|frame| frame["topic"] == "hall.H1" && frame["data"]["figures"]["issued"] == 1)
+        .await;
+    assert_eq!(issued["number"], "B001");
+}

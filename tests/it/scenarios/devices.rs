@@ -1,5 +1,6 @@
 //! Devices and pagers: A10, and the buttons of C01.
 
+use futures_util::future::join3;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, PATIENCE, Server, list, text};
@@ -300,4 +301,37 @@ async fn a_pager_works_at_its_own_window_and_sees_nobody() {
     let homeless = json!({"id": "b2", "kind": "pager", "hall": "H1"});
     let refused = admin.post("/devices", homeless).await;
     assert_eq!(refused.refused(422, "invalid_field")["field"], "window");
+}
+
+/// Changes of one device that come at once are written one after the other: none brings an old
+/// token back.
+#[actix_web::test]
+async fn a_token_given_anew_survives_changes_that_come_with_it() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    let mut screen = server.device("screen-1", "screen", "H1").await;
+    let path = "/halls/H1/devices/screen-1";
+    for round in 0..15 {
+        let place = json!({"name": format!("screen {round}")});
+        let (again, other) = (format!("{path}/token"), format!("{path}/mute"));
+        let (changed, given, muted) = join3(
+            admin.put(path, place),
+            admin.post(&again, json!({})),
+            admin.post(&other, json!({})),
+        )
+        .await;
+        changed.expect(200);
+        muted.expect(200);
+        let fresh = given.expect(200);
+        let fresh = Client::new(&server.base, fresh["token"].as_str().map(str::to_owned));
+        report(&fresh, json!([])).await;
+        let old = screen.post("/device/report", json!({})).await;
+        assert_eq!(old.status, 401, "round {round}: {}", old.text);
+        screen = fresh;
+    }
+    // So says the database, too.
+    let mut server = server;
+    server.restart();
+    let again = Client::new(&server.base, screen.token.clone());
+    report(&again, json!([])).await;
 }
