@@ -265,6 +265,57 @@ async fn the_floor_shows_every_window_and_names_clerks_to_supervisors_only() {
     browser.stop().await;
 }
 
+/// A large hall on the wall of its office: 42 windows in three zones, all in one view.
+#[actix_web::test]
+async fn a_floor_of_42_windows_is_seen_whole_at_1920_by_1080() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 42).await;
+    server.person("chen", "supervisor", &[HALL]).await;
+    let zone = |id: &str, name: &str| json!({"id": id, "name": {"zh": name, "en": id}});
+    let zones = [zone("A", "A区"), zone("B", "B区"), zone("C", "C区")];
+    let options = json!({"options": {"zones": zones}});
+    let path = format!("/halls/{HALL}");
+    admin.put(&path, options).await.expect(200);
+    for n in 1..=42 {
+        let zone = ["A", "B", "C"][(n - 1) / 14];
+        let name = json!({"zh": format!("{n}号综合窗口"), "en": format!("Window {n}")});
+        let plan = json!({"name": name, "services": ["S1", "S2"], "zone": zone});
+        let path = format!("/halls/{HALL}/windows/{n}");
+        admin.put(&path, plan).await.expect(200);
+    }
+    admin.open_windows(HALL, &["1", "2", "3", "20"]).await;
+    admin.issue(HALL, "S1").await;
+    admin.window(HALL, "1", "call-next", json!({})).await;
+    browser.resize(1920, 1080).await;
+    for lang in ["zh-CN", "en"] {
+        enter(
+            &browser,
+            &server,
+            "chen",
+            &format!("/floor/{HALL}?lang={lang}"),
+        )
+        .await;
+        browser
+            .until("document.querySelectorAll('.spot').length === 42")
+            .await;
+        browser
+            .until("document.querySelector('[data-window=\"1\"] .who').textContent.trim()")
+            .await;
+        browser.shot(&format!("floor-42-{lang}")).await;
+        let page = "[document.documentElement.scrollHeight, innerHeight]";
+        let page = browser.eval(page).await;
+        assert!(page[0].as_u64() <= page[1].as_u64(), "{lang}: {page}");
+        assert_eq!(browser.eval(CUT_OFF).await, json!([]), "{lang}");
+        browser.eval("(localStorage.clear(), true)").await;
+        browser.page.delete_all_cookies().await.unwrap();
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
+
 /// A manager changes the policy in the form and sees the order it gives before anything is saved.
 #[actix_web::test]
 async fn a_manager_sees_the_order_of_a_changed_policy_before_saving_it() {

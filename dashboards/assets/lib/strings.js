@@ -180,7 +180,7 @@ const TABLE = {
 
   "floor.title": ["现场巡查", "Floor"], "floor.windows": ["全部窗口", "All windows"], "floor.no-zone": ["未分区", "No zone"], "floor.open-of": ["开放 {open} / {all}", "{open} of {all} open"],
   "floor.unused": ["空闲 · {n} 人在等", "Free while {n} wait"], "floor.unused-windows": ["闲置窗口", "Free while people wait"], "floor.waiting": ["等待人数", "Waiting"], "floor.longest": ["最长等候", "Longest"],
-  "floor.by-service": ["各业务等候", "Waiting by service"], "floor.people": ["人数", "People"], "floor.min": ["{n} 分", "{n} min"], "floor.windows-open": ["开放窗口 {n}", "{n} windows open"],
+  "floor.by-service": ["各业务等候", "Waiting by service"], "floor.people": ["人数", "People"], "floor.min": ["{n} 分", "{n} min"], "floor.windows-open": ["开放窗口 {n}", "Open windows: {n}"],
   "floor.choose": ["点一个窗口，查看它的号码和近况。", "Choose a window to see its ticket and its recent calls."], "floor.ticket": ["当前号码", "Ticket"], "floor.calls": ["呼叫次数", "Calls"], "floor.clerk": ["办理人", "Clerk"],
   "floor.reason": ["暂停原因", "Reason"], "floor.serves": ["可办业务", "Services"], "floor.waiting-here": ["可叫人数", "May be called"], "floor.served": ["今日办件", "Served today"], "floor.recent": ["最近叫号", "Recent calls"], "floor.recent-none": ["今天还没有叫号", "No calls yet today"],
 
