@@ -6,7 +6,7 @@ import { get, post, put, hallPath, newKey, toSignIn } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
 import { $, h, fill, text, memory, openDialog, calmly, swap } from "./lib/dom.js";
 import { reportDevice } from "./lib/device.js";
-import { session, signOut, langButton, liveLine, newsAt, field, whoText, covers, confirmDialog } from "./lib/desk.js";
+import { session, signOut, langButton, liveLine, newsAt, field, whoText, covers, confirmDialog } from "./lib/staff.js";
 
 const HEARTBEAT_MS = 10000;
 const REGAIN_MS = 2000;

@@ -6,7 +6,7 @@ import { get, hallPath, toSignIn } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
 import { $, h, fill, calmly, swap } from "./lib/dom.js";
 import { reportDevice } from "./lib/device.js";
-import { session, signOut, langButton, liveLine, newsAt, may, whoText } from "./lib/desk.js";
+import { session, signOut, langButton, liveLine, newsAt, may, whoText } from "./lib/staff.js";
 
 const ASK_MS = 3000;        // who works where is asked for at most this often
 const ASK_ANYWAY_MS = 15000;

@@ -4,7 +4,7 @@ import { post, get } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
 import { $, h, fill, calmly } from "./lib/dom.js";
 import { byId } from "./lib/hall.js";
-import { session, signOut, langButton, liveLine, lastNews, passwordDialog, field, may, covers, whoText } from "./lib/desk.js";
+import { session, signOut, langButton, liveLine, lastNews, passwordDialog, field, may, covers, whoText } from "./lib/staff.js";
 
 document.title = t("app.name");
 let who = null;

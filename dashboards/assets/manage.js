@@ -4,7 +4,7 @@ import { windowCount, byId, span, clockOf, HallClock, demoText } from "./lib/hal
 import { get, post, put, del, hallPath, query, toSignIn } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
 import { $, h, fill, text, openDialog, calmly } from "./lib/dom.js";
-import { session, signOut, langButton, liveLine, newsAt, field, form, confirmDialog, FIGURES, may, covers, whoText } from "./lib/desk.js";
+import { session, signOut, langButton, liveLine, newsAt, field, form, confirmDialog, FIGURES, may, covers, whoText } from "./lib/staff.js";
 
 const TABS = ["today", "setup", "policy", "tickets", "accounts", "devices"];
 const ROLES = ["clerk", "manager", "supervisor", "admin"]; // managers appoint clerks only

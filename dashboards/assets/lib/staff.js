@@ -1,4 +1,4 @@
-// Shared by the desk pages: who is signed in, the bar on top, the password dialog, small forms.
+// Shared by the pages of the staff: who is signed in, the bar on top, the password dialog, small forms.
 import { get, put, del } from "./api.js";
 import { t, lang, switchLang, keepLang, nameOf } from "./i18n.js";
 import { h, fill, text, openDialog } from "./dom.js";
