@@ -1,6 +1,8 @@
 //! Alert rules: what is watched, when it is wrong, for how long, and who hears of it.
 //!
 //! * [`subject`]: what rules are about, and the values known of it.
+//! * [`facts`] and [`catalogue`]: the variables of each kind, and the code that fills them.
+//! * [`condition`]: what a rule asks, in CEL's syntax.
 //! * [`rule`]: a rule as checked data.
 //! * [`watch`]: one rule on one subject, from quiet to firing and back.
 //! * [`engine`]: all rules on all subjects.
@@ -8,7 +10,11 @@
 //! Nothing here reads a clock. The live desk, unit tests of rules, back-tests and replay after a crash
 //! run these lines.
 
+pub mod catalogue;
+pub mod condition;
+pub mod duration;
 pub mod engine;
+pub mod facts;
 pub mod rule;
 pub mod subject;
 pub mod watch;

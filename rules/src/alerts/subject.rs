@@ -112,6 +112,24 @@ pub enum Unit {
     Bytes,
 }
 
+impl Unit {
+    /// Its name in Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::None => ("无单位", "no unit"),
+            Self::Count => ("个数", "a count"),
+            Self::Secs => ("秒", "seconds"),
+            Self::Ms => ("毫秒", "milliseconds"),
+            Self::Minutes => ("分钟", "minutes"),
+            Self::Hours => ("小时", "hours"),
+            Self::Days => ("工作日", "working days"),
+            Self::Percent => ("百分比", "percent"),
+            Self::PerMinute => ("每分钟次数", "times a minute"),
+            Self::Bytes => ("字节", "bytes"),
+        }
+    }
+}
+
 /// One variable of a kind of subject.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Variable {

@@ -69,6 +69,9 @@ pub struct Options {
     pub zones: Vec<Zone>,
     /// Told on the board of a closed hall.
     pub hours: OpeningHours,
+    /// People the hall may hold at a time; nobody has said while it is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_occupancy: Option<u32>,
     pub voice: VoiceOptions,
 }
 
@@ -167,6 +170,9 @@ impl HallConfig {
         if let Some((day, reason)) = options.hours.fault() {
             let field = format!("options.hours.{}", day.name());
             return Err(Refusal::invalid(field, reason));
+        }
+        if options.max_occupancy == Some(0) {
+            return Err(Refusal::invalid("options.max_occupancy", "at least 1"));
         }
         self.check_menu(options)?;
         self.check_zones(options)?;
