@@ -108,6 +108,82 @@ text_id!(
     /// A service-object tag such as `elderly`.
     Tag, "tag");
 
+text_id!(
+    /// Somebody or something that hears of alerts.
+    ReceiverId, "receiver");
+
+macro_rules! numbered_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl FromStr for $name {
+            type Err = InvalidNumber;
+            fn from_str(text: &str) -> Result<Self, InvalidNumber> {
+                let digits = text.strip_prefix(concat!($prefix, "-"));
+                let id = digits.and_then(|digits| digits.parse().ok()).map(Self);
+                // One way to write it: `WO-1` and `WO-+00001` are none.
+                id.filter(|id| id.to_string() == text).ok_or(InvalidNumber {
+                    kind: $kind,
+                    prefix: $prefix,
+                })
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "-{:06}"), self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// Why a text is no numbered identifier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidNumber {
+    kind: &'static str,
+    prefix: &'static str,
+}
+
+impl fmt::Display for InvalidNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, prefix } = self;
+        write!(f, "a {kind} id looks like {prefix}-000123")
+    }
+}
+
+impl std::error::Error for InvalidNumber {}
+
+numbered_id!(
+    /// A work order: `WO-000001` is the first.
+    OrderId, "work order", "WO");
+numbered_id!(
+    /// An entry of the problem list: `P-000001` is the first.
+    ProblemId, "problem", "P");
+numbered_id!(
+    /// A message to one receiver by one way: `M-000001` is the first.
+    MessageId, "message", "M");
+
 /// A ticket, unique in its hall and rising in the order of issue over all days.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
@@ -136,6 +212,25 @@ mod tests {
         assert!("H1".parse::<HallId>().is_ok());
         for bad in ["", "a/b", "a b", "大厅", &"x".repeat(65)] {
             assert!(bad.parse::<HallId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_numbered_id_is_written_in_one_way() {
+        assert_eq!("WO-000123".parse(), Ok(OrderId(123)));
+        assert_eq!(
+            OrderId(1_234_567).to_string().parse(),
+            Ok(OrderId(1_234_567))
+        );
+        for bad in [
+            "WO-123",
+            "wo-000123",
+            "P-000123",
+            "WO-+00123",
+            "WO-0000123",
+            "000123",
+        ] {
+            assert!(bad.parse::<OrderId>().is_err(), "{bad:?}");
         }
     }
 }

@@ -1,1 +1,0 @@
-//! Work orders: from an alert or by hand, through to verified and closed.

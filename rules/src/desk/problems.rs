@@ -1,1 +1,0 @@
-//! The problem list: faults in data and business, each with who checks and corrects it.
