@@ -40,6 +40,21 @@ impl Weekday {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DayTime(u16);
 
+impl DayTime {
+    /// Minutes since midnight, 0 to 1440.
+    pub const fn minutes(self) -> u16 {
+        self.0
+    }
+
+    pub const fn from_minutes(minutes: u16) -> Option<Self> {
+        if minutes <= 24 * 60 {
+            Some(Self(minutes))
+        } else {
+            None
+        }
+    }
+}
+
 impl FromStr for DayTime {
     type Err = &'static str;
 

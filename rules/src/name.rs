@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The language a person asked for. Chinese comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lang {
     #[default]
     Zh,

@@ -89,6 +89,11 @@ impl TimeZone {
         at.utc().with_timezone(&self.0).date_naive()
     }
 
+    /// The local time of day.
+    pub fn time_of(self, at: Timestamp) -> NaiveTime {
+        at.utc().with_timezone(&self.0).time()
+    }
+
     /// The first instant of the day after `date`. Where a clock change skips midnight the day
     /// begins at the first instant that exists.
     pub fn end_of(self, date: NaiveDate) -> Timestamp {

@@ -1,1 +1,0 @@
-//! Notices: queued, sent, delivered, failed, sent again.
