@@ -6,7 +6,7 @@
 //! * [`rule`]: a rule as checked data.
 //! * [`source`]: rule files.
 //! * [`watch`]: one rule on one subject, from quiet to firing and back.
-//! * [`engine`]: all rules on all subjects.
+//! * [`engine`]: all rules on all subjects, and [`message`], what is said of one.
 //!
 //! Nothing here reads a clock. The live desk, unit tests of rules, back-tests and replay after a crash
 //! run these lines.
@@ -16,6 +16,7 @@ pub mod condition;
 pub mod duration;
 pub mod engine;
 pub mod facts;
+pub mod message;
 pub mod rule;
 pub mod source;
 pub mod subject;

@@ -1,3 +1,5 @@
 //! Alert rules and the alert desk, driven without a runtime and without a clock.
 
+mod engine;
+mod support;
 mod watch;
