@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::NaiveTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Periods in one day: more than a morning and an afternoon is rare, more than four a mistake.
@@ -36,6 +37,20 @@ impl Weekday {
     }
 }
 
+impl From<chrono::Weekday> for Weekday {
+    fn from(day: chrono::Weekday) -> Self {
+        match day {
+            chrono::Weekday::Mon => Self::Mon,
+            chrono::Weekday::Tue => Self::Tue,
+            chrono::Weekday::Wed => Self::Wed,
+            chrono::Weekday::Thu => Self::Thu,
+            chrono::Weekday::Fri => Self::Fri,
+            chrono::Weekday::Sat => Self::Sat,
+            chrono::Weekday::Sun => Self::Sun,
+        }
+    }
+}
+
 /// A time of day to the minute, written `HH:MM`; `24:00` is the end of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DayTime(u16);
@@ -52,6 +67,14 @@ impl DayTime {
         } else {
             None
         }
+    }
+
+    /// As a time of the day; `24:00` is its last second.
+    pub fn time(self) -> NaiveTime {
+        let hours = u32::from(self.0 / 60);
+        NaiveTime::from_hms_opt(hours, u32::from(self.0 % 60), 0)
+            .or_else(|| NaiveTime::from_hms_opt(23, 59, 59))
+            .unwrap_or(NaiveTime::MIN)
     }
 }
 

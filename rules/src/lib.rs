@@ -22,6 +22,7 @@
 
 pub mod alerts;
 pub mod announce;
+pub mod calendar;
 pub mod calling;
 pub mod desk;
 pub mod figures;

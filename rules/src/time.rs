@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{
-    DateTime, Days, LocalResult, NaiveDate, NaiveTime, SecondsFormat, TimeZone as _, Utc,
+    DateTime, Days, FixedOffset, LocalResult, NaiveDate, NaiveTime, SecondsFormat, TimeZone as _,
+    Utc,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -114,6 +115,11 @@ impl TimeZone {
             }
         }
         Timestamp(local.and_utc().timestamp_millis())
+    }
+
+    /// The instant with this zone's offset at that time.
+    pub fn moment(self, at: Timestamp) -> DateTime<FixedOffset> {
+        at.utc().with_timezone(&self.0).fixed_offset()
     }
 
     /// RFC 3339 with this zone's offset, to the millisecond.
