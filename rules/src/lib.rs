@@ -24,6 +24,7 @@ pub mod alerts;
 pub mod announce;
 pub mod calendar;
 pub mod calling;
+pub mod cases;
 pub mod desk;
 pub mod figures;
 pub mod flow;

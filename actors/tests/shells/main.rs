@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod day;
-mod desk;
 mod hall;
 mod hub;
 mod journal;
