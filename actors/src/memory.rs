@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rules::hall::Recorded;
-use rules::ids::HallId;
+use rules::machine::{Item, ItemKind, Recorded};
 
-use crate::ports::{Answer, Append, Head, PortError, Rejected, Store};
+use crate::ports::{Answer, Append, Head, PortError, Rejected, Store, StreamId};
 
 #[derive(Default)]
 struct Shelf {
     head: Option<Head>,
-    events: Vec<Recorded>,
+    events: Vec<Recorded<String>>,
     snapshot: Option<(u64, String)>,
     keys: BTreeMap<String, (String, u64, u64)>,
 }
@@ -19,7 +18,8 @@ struct Shelf {
 /// The journal in memory.
 #[derive(Default)]
 pub struct MemoryStore {
-    halls: Mutex<BTreeMap<HallId, Shelf>>,
+    streams: Mutex<BTreeMap<StreamId, Shelf>>,
+    items: Mutex<BTreeMap<(ItemKind, String), Item>>,
     failing: Mutex<Option<PortError>>,
 }
 
@@ -29,8 +29,14 @@ impl MemoryStore {
         *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 
-    fn shelves(&self) -> MutexGuard<'_, BTreeMap<HallId, Shelf>> {
-        self.halls.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shelves(&self) -> MutexGuard<'_, BTreeMap<StreamId, Shelf>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One row of the lists.
+    pub fn item(&self, kind: ItemKind, id: &str) -> Option<Item> {
+        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.get(&(kind, id.to_owned())).cloned()
     }
 
     fn failure(&self) -> Option<PortError> {
@@ -68,14 +74,20 @@ fn take(shelf: &mut Shelf, append: &Append) {
             .keys
             .insert(key.key.clone(), (key.fingerprint.clone(), first.seq, count));
     }
-    shelf.events.extend(append.events.iter().cloned());
+    let stored = append.events.iter().map(|entry| Recorded {
+        seq: entry.seq,
+        at: entry.at,
+        by: entry.by.clone(),
+        event: entry.body.clone(),
+    });
+    shelf.events.extend(stored);
 }
 
 impl Store for MemoryStore {
-    fn acquire<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Head> {
+    fn acquire<'a>(&'a self, stream: &'a StreamId) -> Answer<'a, Head> {
         Box::pin(async move {
             let mut shelves = self.shelves();
-            let shelf = shelves.entry(hall.clone()).or_default();
+            let shelf = shelves.entry(stream.clone()).or_default();
             let (epoch, seq) = shelf.head.as_ref().map_or((0, 0), |h| (h.epoch, h.seq));
             let head = Head {
                 epoch: epoch + 1,
@@ -94,13 +106,17 @@ impl Store for MemoryStore {
             let mut shelves = self.shelves();
             let mut results = Vec::with_capacity(batch.len());
             for append in batch {
-                let Some(shelf) = shelves.get_mut(&append.hall) else {
+                let Some(shelf) = shelves.get_mut(&append.stream) else {
                     results.push(Err(Rejected::Fenced));
                     continue;
                 };
                 let admitted = admit(shelf, append);
                 if admitted.is_ok() {
                     take(shelf, append);
+                    let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+                    for item in &append.items {
+                        items.insert((item.kind, item.id.clone()), item.clone());
+                    }
                 }
                 results.push(admitted);
             }
@@ -108,37 +124,37 @@ impl Store for MemoryStore {
         })
     }
 
-    fn halls(&self) -> Answer<'_, Vec<HallId>> {
+    fn streams(&self) -> Answer<'_, Vec<StreamId>> {
         Box::pin(async move { Ok(self.shelves().keys().cloned().collect()) })
     }
 
     fn read_after<'a>(
         &'a self,
-        hall: &'a HallId,
+        stream: &'a StreamId,
         seq: u64,
         limit: u32,
-    ) -> Answer<'a, Vec<Recorded>> {
+    ) -> Answer<'a, Vec<Recorded<String>>> {
         Box::pin(async move {
             let shelves = self.shelves();
-            let events = shelves.get(hall).map_or(&[][..], |shelf| &shelf.events);
+            let events = shelves.get(stream).map_or(&[][..], |shelf| &shelf.events);
             let after = events.iter().filter(|event| event.seq > seq);
             Ok(after.take(limit as usize).cloned().collect())
         })
     }
 
-    fn latest_snapshot<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Option<(u64, String)>> {
+    fn latest_snapshot<'a>(&'a self, stream: &'a StreamId) -> Answer<'a, Option<(u64, String)>> {
         Box::pin(async move {
             Ok(self
                 .shelves()
-                .get(hall)
+                .get(stream)
                 .and_then(|shelf| shelf.snapshot.clone()))
         })
     }
 
-    fn keep_snapshot<'a>(&'a self, hall: &'a HallId, seq: u64, body: String) -> Answer<'a, ()> {
+    fn keep_snapshot<'a>(&'a self, stream: &'a StreamId, seq: u64, body: String) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut shelves = self.shelves();
-            let shelf = shelves.entry(hall.clone()).or_default();
+            let shelf = shelves.entry(stream.clone()).or_default();
             if shelf
                 .snapshot
                 .as_ref()

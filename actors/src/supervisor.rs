@@ -16,7 +16,7 @@ use crate::clock::SystemClock;
 use crate::hall::{Children, HallActor, KeepSnapshot, Read, Submit, SubmitError, Tools, load};
 use crate::hub::ScreenHub;
 use crate::journal::{AppendError, Journal};
-use crate::ports::{Append, Clock, IdempotencyKey, PortError, Rejected};
+use crate::ports::{Append, Clock, Entry, IdempotencyKey, PortError, Rejected, StreamId, decode};
 use crate::queue::QueueActor;
 use crate::window::WindowActor;
 use rules::ids::{ServiceId, WindowId};
@@ -270,7 +270,10 @@ impl Handler<StartAll> for Supervisor {
 
     fn handle(&mut self, _: StartAll, _: &mut Self::Context) -> Self::Result {
         let store = Arc::clone(self.journal.store());
-        let list = async move { store.halls().await };
+        let list = async move {
+            let streams = store.streams().await?;
+            Ok::<Vec<HallId>, PortError>(streams.iter().filter_map(StreamId::hall).collect())
+        };
         Box::pin(wrap_future::<_, Self>(list).then(|ids, supervisor, ctx| {
             let starts: Result<Vec<_>, _> = ids.map(|ids| {
                 ids.into_iter()
@@ -360,13 +363,11 @@ async fn write_registration(
         });
     }
     let unavailable = |cause: PortError| RegisterError::Unavailable(cause.to_string());
-    let head = journal.store().acquire(&hall).await.map_err(unavailable)?;
+    let stream = StreamId::from(&hall);
+    let head = journal.store().acquire(&stream).await;
     let append = Append {
-        hall,
-        epoch: head.epoch,
-        events: vec![recorded],
-        tickets: Vec::new(),
-        key,
+        events: Entry::all(&[recorded]).map_err(unavailable)?,
+        ..Append::nothing(stream, head.map_err(unavailable)?.epoch, key)
     };
     match journal.append(append).await {
         Ok(()) => Ok(()),
@@ -392,11 +393,13 @@ async fn was_registered_so(
     }
     let first = journal
         .store()
-        .read_after(hall, 0, 1)
+        .read_after(&hall.into(), 0, 1)
         .await
         .unwrap_or_default();
     first
-        .first()
+        .into_iter()
+        .next()
+        .and_then(|first| decode::<rules::Event>(first).ok())
         .is_some_and(|first| first.event == wanted.event)
 }
 

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use rules::machine::Machine;
+
 use crate::city::CityActor;
+use crate::desk::Desk;
 use crate::hub::ScreenHub;
 use crate::journal::Journal;
-use crate::ports::Store;
+use crate::ports::{Clock, PortError, Store};
 use crate::supervisor::{Halls, Supervisor};
 
 /// The addresses of the tree.
@@ -45,5 +48,16 @@ impl System {
             city,
             journal,
         }
+    }
+
+    /// Starts a machine beside the halls, on a thread of its own.
+    ///
+    /// # Errors
+    /// The store does not answer, or holds what cannot be.
+    pub async fn start_desk<M: Machine>(
+        &self,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Desk<M>, PortError> {
+        Desk::start(self.journal.clone(), clock, Arbiter::new().handle()).await
     }
 }

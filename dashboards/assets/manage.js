@@ -7,7 +7,7 @@ import { $, h, fill, text, openDialog, calmly } from "./lib/dom.js";
 import { session, signOut, langButton, liveLine, newsAt, field, form, confirmDialog, FIGURES, may, covers, whoText } from "./lib/staff.js";
 
 const TABS = ["today", "setup", "policy", "tickets", "accounts", "devices"];
-const ROLES = ["clerk", "manager", "supervisor", "admin"]; // managers appoint clerks only
+const ROLES = ["clerk", "engineer", "manager", "supervisor", "admin"]; // managers appoint clerks only
 const STATES = ["waiting", "called", "serving", "held", "completed", "missed", "cancelled", "expired"];
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const DEVICE_KINDS = ["screen", "kiosk", "strip", "pager"];

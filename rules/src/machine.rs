@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::HallId;
+use crate::name::Lang;
 use crate::time::Timestamp;
 
 /// An event with its place in a journal.
@@ -23,16 +24,40 @@ pub struct Recorded<E> {
 }
 
 /// What happened, as the journal keeps it: fields may be added, never changed or removed.
-pub trait JournalEvent: Clone + Serialize + DeserializeOwned + Send + 'static {
+pub trait JournalEvent:
+    Clone + Serialize + DeserializeOwned + Send + Sync + Unpin + 'static
+{
     /// The event's name, for the journal's index and for logs.
     fn kind(&self) -> &'static str;
 }
 
+/// What kind of "no" a refusal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// What was named does not exist.
+    Unknown,
+    /// A field does not fit; the refusal names it.
+    Invalid,
+    /// It exists, but not in a state that allows this.
+    Conflict,
+}
+
+/// Why a machine does not do what it was asked. Nothing has changed. Its own fields explain it.
+pub trait Refuse: std::error::Error + Clone + Serialize + Send + 'static {
+    fn kind(&self) -> RefusalKind;
+
+    /// Stable; programs go by it.
+    fn code(&self) -> &'static str;
+
+    /// A sentence for a person.
+    fn sentence(&self, lang: Lang) -> String;
+}
+
 /// A pure state machine that lives by its journal. A fresh one is `Default`.
-pub trait Machine: Default + Serialize + DeserializeOwned + Send + 'static {
+pub trait Machine: Default + Serialize + DeserializeOwned + Send + Unpin + 'static {
     type Command: Send + 'static;
     type Event: JournalEvent;
-    type Refusal: std::error::Error + Clone + Send + 'static;
+    type Refusal: Refuse;
 
     /// Name of its journal, e.g. `cases`; one machine of each name lives in a database.
     const NAME: &'static str;

@@ -3,14 +3,14 @@
 //! A batch is settled in three steps, in one transaction:
 //!
 //! 1. The database says which of the batch's keys were used before; those appends are repeats.
-//! 2. The rest of each hall is chained into one [`Step`] of its head. A step passes if the head
+//! 2. The rest of each stream is chained into one [`Step`] of its head. A step passes if the head
 //!    stands where it begins, under this owner and epoch.
 //! 3. [`Plan::settle`] turns that into one result per append.
 //!
 //! An adapter may also write first, as if nothing were used and every step passed, and ask only
 //! when the database refuses.
 //!
-//! Within a hall an append is decided upon those before it, so a chain stands or falls as one. Of
+//! Within a stream an append is decided upon those before it, so a chain stands or falls as one. Of
 //! several epochs only the highest can be the head's: each lower one was taken over since.
 
 use std::collections::{HashMap, HashSet};
@@ -21,17 +21,17 @@ use serde::Serialize;
 /// A key found in the database, with the events it stands for.
 #[derive(Debug)]
 pub(super) struct Used {
-    pub(super) hall: String,
+    pub(super) stream: String,
     pub(super) key: String,
     pub(super) fingerprint: String,
     pub(super) first_seq: u64,
     pub(super) count: u64,
 }
 
-/// A hall's head moves from `before` to `last`, if it stands there in this epoch.
+/// A stream's head moves from `before` to `last`, if it stands there in this epoch.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Step<'a> {
-    pub(super) hall: &'a str,
+    pub(super) stream: &'a str,
     pub(super) epoch: i64,
     pub(super) before: u64,
     pub(super) last: u64,
@@ -39,8 +39,8 @@ pub(super) struct Step<'a> {
 
 #[derive(Debug)]
 enum Fate {
-    /// Passes if its hall's step does.
-    WithItsHall,
+    /// Passes if its stream's step does.
+    WithItsStream,
     /// Has the key of an earlier append of the same batch, at this place.
     Repeats(usize),
     Rejected(Rejected),
@@ -58,7 +58,7 @@ impl<'a> Plan<'a> {
     pub(super) fn of(batch: &'a [Append], used: &[Used]) -> Self {
         let used: HashMap<_, _> = used
             .iter()
-            .map(|used| ((used.hall.as_str(), used.key.as_str()), used))
+            .map(|used| ((used.stream.as_str(), used.key.as_str()), used))
             .collect();
         let mut chains = Chains::newest_epochs(batch);
         let fates = batch
@@ -80,21 +80,21 @@ impl<'a> Plan<'a> {
         &self.steps
     }
 
-    /// The steps of these halls only.
-    pub(super) fn steps_of(&self, halls: &HashSet<String>) -> Vec<&Step<'a>> {
+    /// The steps of these streams only.
+    pub(super) fn steps_of(&self, streams: &HashSet<String>) -> Vec<&Step<'a>> {
         let steps = self.steps.iter();
-        steps.filter(|step| halls.contains(step.hall)).collect()
+        steps.filter(|step| streams.contains(step.stream)).collect()
     }
 
-    /// One result per append, given the halls whose heads moved.
+    /// One result per append, given the streams whose heads moved.
     pub(super) fn settle(self, moved: &HashSet<String>) -> Vec<Result<(), Rejected>> {
         let batch = self.batch;
-        let passed = |append: &Append| moved.contains(append.hall.as_str());
+        let passed = |append: &Append| moved.contains(append.stream.as_str());
         let settle = |(fate, append): (Fate, &Append)| match fate {
             Fate::Rejected(rejected) => Err(rejected),
-            Fate::WithItsHall if passed(append) => Ok(()),
+            Fate::WithItsStream if passed(append) => Ok(()),
             Fate::Repeats(place) if passed(append) => Err(repeat_of(&batch[place])),
-            Fate::WithItsHall | Fate::Repeats(_) => Err(Rejected::Fenced),
+            Fate::WithItsStream | Fate::Repeats(_) => Err(Rejected::Fenced),
         };
         self.fates.into_iter().zip(batch).map(settle).collect()
     }
@@ -106,7 +106,7 @@ type Key<'a> = (&'a str, &'a str);
 struct Chains<'a> {
     epochs: HashMap<&'a str, i64>,
     steps: Vec<Step<'a>>,
-    by_hall: HashMap<&'a str, usize>,
+    by_stream: HashMap<&'a str, usize>,
     by_key: HashMap<Key<'a>, usize>,
 }
 
@@ -114,21 +114,21 @@ impl<'a> Chains<'a> {
     fn newest_epochs(batch: &'a [Append]) -> Self {
         let mut epochs = HashMap::new();
         for append in batch {
-            let newest = epochs.entry(append.hall.as_str()).or_insert(append.epoch);
+            let newest = epochs.entry(append.stream.as_str()).or_insert(append.epoch);
             *newest = append.epoch.max(*newest);
         }
         Self {
             epochs,
             steps: Vec::new(),
-            by_hall: HashMap::new(),
+            by_stream: HashMap::new(),
             by_key: HashMap::new(),
         }
     }
 
     fn extend(&mut self, place: usize, append: &'a Append, key: Option<Key<'a>>) -> Fate {
         let fenced = Fate::Rejected(Rejected::Fenced);
-        let hall = append.hall.as_str();
-        if self.epochs.get(hall) != Some(&append.epoch) {
+        let stream = append.stream.as_str();
+        if self.epochs.get(stream) != Some(&append.epoch) {
             return fenced;
         }
         if let Some(earlier) = key.and_then(|key| self.by_key.get(&key)) {
@@ -137,13 +137,13 @@ impl<'a> Chains<'a> {
         let Some((first, last)) = span(append) else {
             return fenced;
         };
-        match self.by_hall.get(hall) {
+        match self.by_stream.get(stream) {
             Some(at) if self.steps[*at].last + 1 == first => self.steps[*at].last = last,
             Some(_) => return fenced,
             None => {
-                self.by_hall.insert(hall, self.steps.len());
+                self.by_stream.insert(stream, self.steps.len());
                 self.steps.push(Step {
-                    hall,
+                    stream,
                     epoch: append.epoch,
                     before: first - 1,
                     last,
@@ -153,7 +153,7 @@ impl<'a> Chains<'a> {
         if let Some(key) = key {
             self.by_key.insert(key, place);
         }
-        Fate::WithItsHall
+        Fate::WithItsStream
     }
 }
 
@@ -169,7 +169,7 @@ fn span(append: &Append) -> Option<(u64, u64)> {
 
 fn key_of(append: &Append) -> Option<Key<'_>> {
     let key = append.key.as_ref()?;
-    Some((append.hall.as_str(), key.key.as_str()))
+    Some((append.stream.as_str(), key.key.as_str()))
 }
 
 fn duplicate(used: &Used) -> Rejected {
@@ -195,26 +195,27 @@ fn repeat_of(append: &Append) -> Rejected {
 
 #[cfg(test)]
 mod tests {
-    use actors::ports::IdempotencyKey;
-    use rules::hall::{Event, Recorded};
+    use actors::ports::{Entry, IdempotencyKey, StreamId};
     use rules::time::Timestamp;
 
     use super::*;
 
     fn append(hall: &str, epoch: i64, seqs: &[u64], key: Option<&str>) -> Append {
         Append {
-            hall: hall.parse().expect("an id"),
+            stream: StreamId::stored(hall.to_owned()),
             epoch,
             events: seqs
                 .iter()
-                .map(|seq| Recorded {
+                .map(|seq| Entry {
                     seq: *seq,
                     at: Timestamp::from_millis(0),
                     by: "test".into(),
-                    event: Event::HallClosed,
+                    kind: "hall_closed",
+                    body: "{}".to_owned(),
                 })
                 .collect(),
             tickets: Vec::new(),
+            items: Vec::new(),
             key: key.map(|key| IdempotencyKey {
                 key: key.into(),
                 fingerprint: "f".into(),
@@ -237,7 +238,7 @@ mod tests {
         let spans: Vec<_> = plan
             .steps()
             .iter()
-            .map(|step| (step.hall, step.before, step.last))
+            .map(|step| (step.stream, step.before, step.last))
             .collect();
         assert_eq!(spans, [("H1", 4, 7), ("H2", 0, 1)]);
         let results = plan.settle(&moved(&["H1"]));

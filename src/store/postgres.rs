@@ -10,17 +10,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use actors::ports::{Answer, Append, Head, PortError, Rejected, Store};
+use actors::ports::{Answer, Append, Head, PortError, Rejected, Store, StreamId};
 use anyhow::Context as _;
-use rules::hall::Recorded;
-use rules::ids::HallId;
+use rules::machine::Recorded;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions as _, PgPool};
 
 use crate::store::batch::{Plan, Used};
 use crate::store::rows::{
-    EventFields, KeyFields, Rows, corrupt, json, key_questions, number, recorded, signed,
-    unavailable, used,
+    EventFields, KeyFields, Rows, json, key_questions, number, recorded, signed, unavailable, used,
 };
 
 /// One writes, the others read snapshots and events when halls start.
@@ -68,12 +66,12 @@ async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
 }
 
 impl Store for PostgresStore {
-    fn acquire<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Head> {
+    fn acquire<'a>(&'a self, stream: &'a StreamId) -> Answer<'a, Head> {
         Box::pin(async move {
-            let failed = unavailable("could not take the hall");
+            let failed = unavailable("could not take the stream");
             let mut transaction = self.pool.begin().await.map_err(&failed)?;
             let (epoch, seq) = sqlx::query_as(include_str!("queries/acquire.sql"))
-                .bind(hall.as_str())
+                .bind(stream.as_str())
                 .bind(&self.owner)
                 .fetch_one(&mut *transaction)
                 .await
@@ -90,40 +88,38 @@ impl Store for PostgresStore {
         Box::pin(commit(&self.pool, &self.owner, batch))
     }
 
-    fn halls(&self) -> Answer<'_, Vec<HallId>> {
+    fn streams(&self) -> Answer<'_, Vec<StreamId>> {
         Box::pin(async move {
-            let ids: Vec<String> = sqlx::query_scalar("select hall from hall_heads order by hall")
+            let ids: Vec<String> = sqlx::query_scalar("select stream from heads order by stream")
                 .fetch_all(&self.pool)
                 .await
-                .map_err(unavailable("could not list the halls"))?;
-            ids.iter()
-                .map(|id| id.parse().map_err(corrupt("a hall's id")))
-                .collect()
+                .map_err(unavailable("could not list the streams"))?;
+            Ok(ids.into_iter().map(StreamId::stored).collect())
         })
     }
 
     fn read_after<'a>(
         &'a self,
-        hall: &'a HallId,
+        stream: &'a StreamId,
         seq: u64,
         limit: u32,
-    ) -> Answer<'a, Vec<Recorded>> {
+    ) -> Answer<'a, Vec<Recorded<String>>> {
         Box::pin(async move {
             let rows: Vec<EventFields> = sqlx::query_as(include_str!("queries/read_after.sql"))
-                .bind(hall.as_str())
+                .bind(stream.as_str())
                 .bind(signed(seq))
                 .bind(i64::from(limit))
                 .fetch_all(&self.pool)
                 .await
                 .map_err(unavailable("could not read the journal"))?;
-            rows.into_iter().map(recorded).collect()
+            Ok(rows.into_iter().map(recorded).collect())
         })
     }
 
-    fn latest_snapshot<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Option<(u64, String)>> {
+    fn latest_snapshot<'a>(&'a self, stream: &'a StreamId) -> Answer<'a, Option<(u64, String)>> {
         Box::pin(async move {
-            let row = sqlx::query_as("select seq, body from snapshots where hall = $1")
-                .bind(hall.as_str())
+            let row = sqlx::query_as("select seq, body from snapshots where stream = $1")
+                .bind(stream.as_str())
                 .fetch_optional(&self.pool)
                 .await
                 .map_err(unavailable("could not read the snapshot"))?;
@@ -131,10 +127,10 @@ impl Store for PostgresStore {
         })
     }
 
-    fn keep_snapshot<'a>(&'a self, hall: &'a HallId, seq: u64, body: String) -> Answer<'a, ()> {
+    fn keep_snapshot<'a>(&'a self, stream: &'a StreamId, seq: u64, body: String) -> Answer<'a, ()> {
         Box::pin(async move {
             sqlx::query(include_str!("queries/keep_snapshot.sql"))
-                .bind(hall.as_str())
+                .bind(stream.as_str())
                 .bind(signed(seq))
                 .bind(body)
                 .execute(&self.pool)
@@ -217,6 +213,10 @@ async fn write_rows(writer: &mut PgConnection, rows: &Rows<'_>) -> Result<(), Po
         }
         let statement = include_str!("queries/postgres/upsert_tickets.sql");
         write(writer, statement, tickets).await?;
+    }
+    if !rows.items.is_empty() {
+        let statement = include_str!("queries/postgres/upsert_items.sql");
+        write(writer, statement, json(&rows.items)?).await?;
     }
     Ok(())
 }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use actors::ports::{Append, PortError, Rejected};
-use rules::hall::Recorded;
 use rules::identity::{HolderClass, IdentityKind};
 use rules::ids::HallId;
+use rules::machine::{Item, Recorded};
 use rules::ticket::{Channel, Ticket, TicketState};
 use rules::time::Timestamp;
 use serde::Serialize;
@@ -16,28 +16,64 @@ use crate::store::batch::Used;
 
 #[derive(Serialize)]
 pub(super) struct KeyQuestion<'a> {
-    hall: &'a str,
+    stream: &'a str,
     key: &'a str,
 }
 
 #[derive(Serialize)]
 pub(super) struct EventRow<'a> {
-    hall: &'a str,
+    stream: &'a str,
     seq: u64,
     at: i64,
     kind: &'static str,
     by: &'a str,
-    body: String,
+    body: &'a str,
 }
 
 #[derive(Serialize)]
 pub(super) struct KeyRow<'a> {
-    hall: &'a str,
+    stream: &'a str,
     key: &'a str,
     fingerprint: &'a str,
     first_seq: u64,
     count: u64,
     at: i64,
+}
+
+#[derive(Serialize)]
+pub(super) struct ItemRow<'a> {
+    kind: &'static str,
+    id: &'a str,
+    state: &'a str,
+    hall: Option<&'a str>,
+    department: Option<Cow<'a, str>>,
+    person: Option<Cow<'a, str>>,
+    about: Option<Cow<'a, str>>,
+    rank: u8,
+    opened_at: i64,
+    due_at: Option<i64>,
+    ended_at: Option<i64>,
+    body: &'a str,
+}
+
+impl<'a> ItemRow<'a> {
+    fn of(item: &'a Item) -> Self {
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::millis);
+        Self {
+            kind: item.kind.name(),
+            id: &item.id,
+            state: &item.state,
+            hall: item.hall.as_ref().map(HallId::as_str),
+            department: plain(item.department.as_deref()),
+            person: plain(item.person.as_deref()),
+            about: plain(item.about.as_deref()),
+            rank: item.rank,
+            opened_at: item.opened_at.millis(),
+            due_at: millis(item.due_at),
+            ended_at: millis(item.ended_at),
+            body: &item.body,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -82,7 +118,7 @@ pub(super) fn key_questions(batch: &[Append]) -> Vec<KeyQuestion<'_>> {
         .filter_map(|append| {
             let key = append.key.as_ref()?;
             Some(KeyQuestion {
-                hall: append.hall.as_str(),
+                stream: append.stream.as_str(),
                 key: &key.key,
             })
         })
@@ -98,6 +134,7 @@ pub(super) struct Rows<'a> {
     pub(super) tickets: Vec<TicketRow<'a>>,
     /// Tickets may change windows crosswise; see [`Rows::may_cross`].
     pub(super) may_cross: bool,
+    pub(super) items: Vec<ItemRow<'a>>,
 }
 
 impl<'a> Rows<'a> {
@@ -111,10 +148,11 @@ impl<'a> Rows<'a> {
         };
         let tickets = ticket_rows(passed())?;
         Ok(Self {
-            events: event_rows(passed())?,
+            events: passed().flat_map(event_rows).collect(),
             keys: passed().filter_map(key_row).collect(),
             may_cross: Self::may_cross(&tickets),
             tickets,
+            items: item_rows(passed()),
         })
     }
 
@@ -131,29 +169,30 @@ fn occupies(state: &str) -> bool {
     matches!(state, "called" | "serving")
 }
 
-fn event_rows<'a>(
-    passed: impl Iterator<Item = &'a Append>,
-) -> Result<Vec<EventRow<'a>>, PortError> {
-    let recorded =
-        passed.flat_map(|append| append.events.iter().map(|event| (&append.hall, event)));
-    recorded
-        .map(|(hall, recorded)| {
-            Ok(EventRow {
-                hall: hall.as_str(),
-                seq: recorded.seq,
-                at: recorded.at.millis(),
-                kind: recorded.event.kind(),
-                by: &recorded.by,
-                body: json(&recorded.event)?,
-            })
-        })
-        .collect()
+fn event_rows(append: &Append) -> impl Iterator<Item = EventRow<'_>> {
+    append.events.iter().map(|entry| EventRow {
+        stream: append.stream.as_str(),
+        seq: entry.seq,
+        at: entry.at.millis(),
+        kind: entry.kind,
+        by: &entry.by,
+        body: &entry.body,
+    })
+}
+
+/// Of several versions of an item the last is written.
+fn item_rows<'a>(passed: impl Iterator<Item = &'a Append>) -> Vec<ItemRow<'a>> {
+    let mut newest = BTreeMap::new();
+    for item in passed.flat_map(|append| &append.items) {
+        newest.insert((item.kind, item.id.as_str()), item);
+    }
+    newest.into_values().map(ItemRow::of).collect()
 }
 
 fn key_row(append: &Append) -> Option<KeyRow<'_>> {
     let (key, first) = (append.key.as_ref()?, append.events.first()?);
     Some(KeyRow {
-        hall: append.hall.as_str(),
+        stream: append.stream.as_str(),
         key: &key.key,
         fingerprint: &key.fingerprint,
         first_seq: first.seq,
@@ -166,11 +205,11 @@ fn key_row(append: &Append) -> Option<KeyRow<'_>> {
 fn ticket_rows<'a>(
     passed: impl Iterator<Item = &'a Append>,
 ) -> Result<Vec<TicketRow<'a>>, PortError> {
-    let mut newest: BTreeMap<(&HallId, u64), (&Ticket, &Ticket)> = BTreeMap::new();
+    let mut newest: BTreeMap<(&str, u64), (&Ticket, &Ticket)> = BTreeMap::new();
     for append in passed {
         for ticket in &append.tickets {
             newest
-                .entry((&append.hall, ticket.id.0))
+                .entry((append.stream.as_str(), ticket.id.0))
                 .and_modify(|(_, last)| *last = ticket)
                 .or_insert((ticket, ticket));
         }
@@ -184,14 +223,14 @@ fn ticket_rows<'a>(
 }
 
 fn ticket_row<'a>(
-    hall: &'a HallId,
+    hall: &'a str,
     first: &Ticket,
     ticket: &'a Ticket,
 ) -> Result<TicketRow<'a>, PortError> {
     let holder = ticket.holder.as_ref();
     let millis = |at: Option<Timestamp>| at.map(Timestamp::millis);
     Ok(TicketRow {
-        hall: hall.as_str(),
+        hall,
         id: ticket.id.0,
         day: ticket.day.to_string(),
         issued_day: first.day.to_string(),
@@ -257,21 +296,21 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, PortError> {
 /// Sequence number, time, author and body of an event.
 pub(super) type EventFields = (i64, i64, String, String);
 
-pub(super) fn recorded((seq, at, by, body): EventFields) -> Result<Recorded, PortError> {
-    Ok(Recorded {
+pub(super) fn recorded((seq, at, by, event): EventFields) -> Recorded<String> {
+    Recorded {
         seq: number(seq),
         at: Timestamp::from_millis(at),
         by,
-        event: serde_json::from_str(&body).map_err(corrupt("an event"))?,
-    })
+        event,
+    }
 }
 
-/// Hall, key, fingerprint, first sequence number and count of a key used before.
+/// Stream, key, fingerprint, first sequence number and count of a key used before.
 pub(super) type KeyFields = (String, String, String, i64, i64);
 
-pub(super) fn used((hall, key, fingerprint, first_seq, count): KeyFields) -> Used {
+pub(super) fn used((stream, key, fingerprint, first_seq, count): KeyFields) -> Used {
     Used {
-        hall,
+        stream,
         key,
         fingerprint,
         first_seq: number(first_seq),
@@ -290,8 +329,4 @@ pub(super) fn number(seq: i64) -> u64 {
 
 pub(super) fn unavailable(doing: &'static str) -> impl Fn(sqlx::Error) -> PortError {
     move |error| PortError::Unavailable(format!("{doing}: {error}"))
-}
-
-pub(super) fn corrupt<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> PortError {
-    move |error| PortError::Corrupt(format!("{what}: {error}"))
 }

@@ -12,10 +12,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::ports::{Answer, Append, Head, PortError, Rejected, Store};
+use actors::ports::{Answer, Append, Head, PortError, Rejected, Store, StreamId};
 use anyhow::{Context as _, bail, ensure};
-use rules::hall::Recorded;
-use rules::ids::HallId;
+use rules::machine::Recorded;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -24,8 +23,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::store::batch::{Plan, Used};
 use crate::store::rows::{
-    EventFields, KeyFields, Rows, corrupt, json, key_questions, number, recorded, signed,
-    unavailable, used,
+    EventFields, KeyFields, Rows, json, key_questions, number, recorded, signed, unavailable, used,
 };
 
 /// Older ones may corrupt a write-ahead log that several connections share.
@@ -182,17 +180,17 @@ async fn check_version(connection: &mut SqliteConnection) -> anyhow::Result<()> 
 }
 
 impl Store for SqliteStore {
-    fn acquire<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Head> {
+    fn acquire<'a>(&'a self, stream: &'a StreamId) -> Answer<'a, Head> {
         Box::pin(self.with_writer(async |writer| {
             // In a transaction of its own: a statement that returns rows hides whether it could
             // be committed.
-            let failed = unavailable("could not take the hall");
+            let failed = unavailable("could not take the stream");
             let mut transaction = writer
                 .begin_with("begin immediate")
                 .await
                 .map_err(&failed)?;
             let (epoch, seq) = sqlx::query_as(include_str!("queries/acquire.sql"))
-                .bind(hall.as_str())
+                .bind(stream.as_str())
                 .bind(&self.owner)
                 .fetch_one(&mut *transaction)
                 .await
@@ -209,40 +207,38 @@ impl Store for SqliteStore {
         Box::pin(self.with_writer(async |writer| commit(writer, &self.owner, batch).await))
     }
 
-    fn halls(&self) -> Answer<'_, Vec<HallId>> {
+    fn streams(&self) -> Answer<'_, Vec<StreamId>> {
         Box::pin(async move {
-            let ids: Vec<String> = sqlx::query_scalar("select hall from hall_heads order by hall")
+            let ids: Vec<String> = sqlx::query_scalar("select stream from heads order by stream")
                 .fetch_all(&self.readers)
                 .await
-                .map_err(unavailable("could not list the halls"))?;
-            ids.iter()
-                .map(|id| id.parse().map_err(corrupt("a hall's id")))
-                .collect()
+                .map_err(unavailable("could not list the streams"))?;
+            Ok(ids.into_iter().map(StreamId::stored).collect())
         })
     }
 
     fn read_after<'a>(
         &'a self,
-        hall: &'a HallId,
+        stream: &'a StreamId,
         seq: u64,
         limit: u32,
-    ) -> Answer<'a, Vec<Recorded>> {
+    ) -> Answer<'a, Vec<Recorded<String>>> {
         Box::pin(async move {
             let rows: Vec<EventFields> = sqlx::query_as(include_str!("queries/read_after.sql"))
-                .bind(hall.as_str())
+                .bind(stream.as_str())
                 .bind(signed(seq))
                 .bind(i64::from(limit))
                 .fetch_all(&self.readers)
                 .await
                 .map_err(unavailable("could not read the journal"))?;
-            rows.into_iter().map(recorded).collect()
+            Ok(rows.into_iter().map(recorded).collect())
         })
     }
 
-    fn latest_snapshot<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Option<(u64, String)>> {
+    fn latest_snapshot<'a>(&'a self, stream: &'a StreamId) -> Answer<'a, Option<(u64, String)>> {
         Box::pin(async move {
-            let row = sqlx::query_as("select seq, body from snapshots where hall = $1")
-                .bind(hall.as_str())
+            let row = sqlx::query_as("select seq, body from snapshots where stream = $1")
+                .bind(stream.as_str())
                 .fetch_optional(&self.readers)
                 .await
                 .map_err(unavailable("could not read the snapshot"))?;
@@ -250,10 +246,10 @@ impl Store for SqliteStore {
         })
     }
 
-    fn keep_snapshot<'a>(&'a self, hall: &'a HallId, seq: u64, body: String) -> Answer<'a, ()> {
+    fn keep_snapshot<'a>(&'a self, stream: &'a StreamId, seq: u64, body: String) -> Answer<'a, ()> {
         Box::pin(self.with_writer(async move |writer| {
             sqlx::query(include_str!("queries/keep_snapshot.sql"))
-                .bind(hall.as_str())
+                .bind(stream.as_str())
                 .bind(signed(seq))
                 .bind(body)
                 .execute(writer)
@@ -302,16 +298,16 @@ async fn commit_whole(
     batch: &[Append],
 ) -> Result<Option<Vec<Result<(), Rejected>>>, PortError> {
     let plan = Plan::of(batch, &[]);
-    let halls: HashSet<String> = plan.steps().iter().map(|s| s.hall.to_owned()).collect();
+    let streams: HashSet<String> = plan.steps().iter().map(|s| s.stream.to_owned()).collect();
     let steps = json(&plan.steps())?;
-    let results = plan.settle(&halls);
+    let results = plan.settle(&streams);
     if results.iter().any(Result::is_err) {
         // What cannot be appended may still be a repeat: an append without events asks just that.
         return Ok(None);
     }
     let lists = Lists::of(steps, &Rows::of(batch, &results)?)?;
     match write_batch(writer, BEGIN_AND_WRITE_BATCH, owner, lists).await {
-        Ok(moved) if moved == halls.len() => {
+        Ok(moved) if moved == streams.len() => {
             finish(writer).await?;
             return Ok(Some(results));
         }
@@ -337,6 +333,7 @@ struct Lists {
     keys: String,
     crossing: String,
     tickets: String,
+    items: String,
 }
 
 impl Lists {
@@ -353,6 +350,7 @@ impl Lists {
                 none()
             },
             tickets,
+            items: json(&rows.items)?,
         })
     }
 }
@@ -372,6 +370,7 @@ async fn write_batch(
         .bind(lists.keys)
         .bind(lists.crossing)
         .bind(lists.tickets)
+        .bind(lists.items)
         .fetch_all(writer)
         .await?;
     Ok(usize::try_from(moved.iter().sum::<i64>()).unwrap_or_default())

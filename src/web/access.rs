@@ -22,19 +22,22 @@ pub enum Role {
     /// A hardware pager or a hot-key tool at one window.
     Pager,
     Clerk,
+    /// Keeps interfaces, data and devices going.
+    Engineer,
     Manager,
     Supervisor,
     Admin,
 }
 
 impl Role {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Visitor,
         Self::Kiosk,
         Self::Screen,
         Self::Strip,
         Self::Pager,
         Self::Clerk,
+        Self::Engineer,
         Self::Manager,
         Self::Supervisor,
         Self::Admin,
@@ -48,6 +51,7 @@ impl Role {
             Self::Strip => "strip",
             Self::Pager => "pager",
             Self::Clerk => "clerk",
+            Self::Engineer => "engineer",
             Self::Manager => "manager",
             Self::Supervisor => "supervisor",
             Self::Admin => "admin",
@@ -99,13 +103,24 @@ pub enum Action {
     PostNotice,
     /// Feed cases.
     FeedCases,
+    SeeCases,
+    /// Accept, return, urge and assign cases.
+    HandleCases,
+    SeeAlerts,
+    /// Acknowledge, assign, shelve and resolve alerts, and silence them.
+    HandleAlerts,
+    ManageRules,
+    /// Work orders and problems.
+    HandleOrders,
+    /// Receivers of notices and their messages.
+    ManageNotices,
     RegisterHall,
     ManageAccounts,
     ReadAudit,
 }
 
 impl Action {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 24] = [
         Self::SeeHall,
         Self::SeeFloor,
         Self::IssueTicket,
@@ -120,6 +135,13 @@ impl Action {
         Self::ManageTags,
         Self::PostNotice,
         Self::FeedCases,
+        Self::SeeCases,
+        Self::HandleCases,
+        Self::SeeAlerts,
+        Self::HandleAlerts,
+        Self::ManageRules,
+        Self::HandleOrders,
+        Self::ManageNotices,
         Self::RegisterHall,
         Self::ManageAccounts,
         Self::ReadAudit,
@@ -127,10 +149,12 @@ impl Action {
 
     /// The roles that may.
     pub const fn roles(self) -> &'static [Role] {
-        use Role::{Admin, Clerk, Kiosk, Manager, Pager, Screen, Strip, Supervisor};
+        use Role::{Admin, Clerk, Engineer, Kiosk, Manager, Pager, Screen, Strip, Supervisor};
         match self {
-            Self::SeeHall => &[Kiosk, Screen, Strip, Clerk, Manager, Supervisor, Admin],
-            Self::SeeFloor => &[Manager, Supervisor, Admin],
+            Self::SeeHall => &[
+                Kiosk, Screen, Strip, Clerk, Engineer, Manager, Supervisor, Admin,
+            ],
+            Self::SeeFloor => &[Engineer, Manager, Supervisor, Admin],
             Self::IssueTicket => &[Kiosk, Clerk, Manager, Admin],
             Self::CallAtWindow => &[Pager, Clerk, Manager, Admin],
             Self::Speak => &[Screen],
@@ -142,6 +166,11 @@ impl Action {
             Self::ManageTags => &[Manager, Admin],
             Self::PostNotice => &[Manager, Supervisor, Admin],
             Self::FeedCases => &[Manager, Admin],
+            Self::SeeCases | Self::HandleCases => &[Clerk, Manager, Supervisor, Admin],
+            Self::SeeAlerts | Self::HandleAlerts | Self::HandleOrders => {
+                &[Engineer, Manager, Supervisor, Admin]
+            }
+            Self::ManageRules | Self::ManageNotices => &[Supervisor, Admin],
             Self::RegisterHall | Self::ManageAccounts | Self::ReadAudit => &[Admin],
         }
     }
@@ -162,6 +191,13 @@ impl Action {
             Self::ManageTags => "manage_tags",
             Self::PostNotice => "post_notice",
             Self::FeedCases => "feed_cases",
+            Self::SeeCases => "see_cases",
+            Self::HandleCases => "handle_cases",
+            Self::SeeAlerts => "see_alerts",
+            Self::HandleAlerts => "handle_alerts",
+            Self::ManageRules => "manage_rules",
+            Self::HandleOrders => "handle_orders",
+            Self::ManageNotices => "manage_notices",
             Self::RegisterHall => "register_hall",
             Self::ManageAccounts => "manage_accounts",
             Self::ReadAudit => "read_audit",
@@ -188,6 +224,16 @@ impl Scope {
 
     pub fn halls(&self) -> &BTreeSet<String> {
         &self.0
+    }
+
+    /// Whether something of this hall, or of none, may be seen.
+    pub fn holds_any(&self, hall: Option<&HallId>) -> bool {
+        hall.map_or_else(|| self.everywhere(), |hall| self.holds(hall))
+    }
+
+    /// The halls to filter a list by; none when nothing needs to be left out.
+    pub fn filter(&self) -> Option<Vec<String>> {
+        (!self.everywhere()).then(|| self.0.iter().cloned().collect())
     }
 
     /// Whether all of `halls` lie within.

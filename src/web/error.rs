@@ -11,6 +11,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use actors::hall::SubmitError;
 use rules::Refusal;
+use rules::machine::{RefusalKind, Refuse};
 use rules::name::{Lang, Name};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -160,6 +161,38 @@ impl From<Refusal> for Problem {
             code: refusal.code(),
             detail: Name::new(refusal.sentence(Lang::Zh), refusal.sentence(Lang::En)),
             fields,
+        }
+    }
+}
+
+impl Problem {
+    /// A machine's refusal: its code, its sentence, and its own fields.
+    pub fn refused(refusal: &impl Refuse) -> Self {
+        let fields = match serde_json::to_value(refusal) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        Self {
+            status: match refusal.kind() {
+                RefusalKind::Unknown => StatusCode::NOT_FOUND,
+                RefusalKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+                RefusalKind::Conflict => StatusCode::CONFLICT,
+            },
+            code: refusal.code(),
+            detail: Name::new(refusal.sentence(Lang::Zh), refusal.sentence(Lang::En)),
+            fields,
+        }
+    }
+}
+
+impl<R: Refuse> From<actors::desk::SubmitError<R>> for Problem {
+    fn from(error: actors::desk::SubmitError<R>) -> Self {
+        use actors::desk::SubmitError as Desk;
+        match error {
+            Desk::Refused(refusal) => Self::refused(&refusal),
+            Desk::KeyReused => SubmitError::KeyReused.into(),
+            Desk::Overloaded => SubmitError::Overloaded.into(),
+            Desk::Unavailable(cause) => SubmitError::Unavailable(cause).into(),
         }
     }
 }

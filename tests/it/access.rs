@@ -232,7 +232,7 @@ async fn principal(server: &Server, role: Role, hall: &str) -> Client {
         Role::Kiosk | Role::Screen | Role::Strip | Role::Pager => {
             server.device(&name, role.name(), hall).await
         }
-        Role::Clerk | Role::Manager | Role::Supervisor | Role::Admin => {
+        Role::Clerk | Role::Engineer | Role::Manager | Role::Supervisor | Role::Admin => {
             server.person(&name, role.name(), &[hall]).await
         }
     }

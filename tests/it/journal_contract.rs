@@ -10,15 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use actors::memory::MemoryStore;
-use actors::ports::{Append, Head, IdempotencyKey, PortError, Rejected, Store};
+use actors::ports::{
+    Append, Entry, Head, IdempotencyKey, PortError, Rejected, Store, StreamId, decode,
+};
 use hallkeeper::store::records::{
-    AccountRow, AuditEntry, AuditFilter, CaseRow, Claim, DeviceRow, HallTicket, SessionRow,
-    StoreError, TagRow, TicketFilter, TicketSort,
+    AccountRow, AuditEntry, AuditFilter, CaseRow, Claim, DeviceRow, HallTicket, ItemFilter,
+    ItemSort, SessionRow, StoreError, TagRow, TicketFilter, TicketSort,
 };
 use hallkeeper::store::{Records, Stores, open};
 use rules::hall::{Event, Recorded};
 use rules::identity::{Holder, HolderClass, IdentityKind};
 use rules::ids::{HallId, TicketId, Token, WindowId};
+use rules::machine::{Item, ItemKind};
 use rules::ticket::{Channel, Ticket, TicketState};
 use rules::time::Timestamp;
 use sqlx::Connection as _;
@@ -165,6 +168,9 @@ macro_rules! of_the_records {
             a_number_carried_over_may_be_given_out_again,
             a_refused_append_leaves_no_ticket,
             a_ticket_is_read_back_as_it_was_written,
+            an_item_is_kept_as_it_was_last_written,
+            a_refused_append_leaves_no_item,
+            items_are_paged_in_every_order_within_what_may_be_seen,
             ac_a06_1_2350_tickets_are_24_pages_and_the_last_has_50,
             pages_keep_every_order,
             filters_find_what_they_name,
@@ -208,10 +214,14 @@ async fn appended_events_are_read_back_in_order(bench: Bench) {
     commit_one(&bench, hall.append(&all[3..])).await;
     assert_eq!(read(&bench, &hall, 0).await, all);
     assert_eq!(read(&bench, &hall, 5).await, all[5..]);
-    let few = bench.store.read_after(&hall.id, 2, 2).await;
-    assert_eq!(few, Ok(all[2..4].to_vec()));
+    let few = bench.store.read_after(&hall.stream(), 2, 2).await;
+    assert_eq!(few.map(decoded), Ok(all[2..4].to_vec()));
     assert_eq!(
-        bench.store.acquire(&hall.id).await.map(|head| head.seq),
+        bench
+            .store
+            .acquire(&hall.stream())
+            .await
+            .map(|head| head.seq),
         Ok(7)
     );
 }
@@ -311,15 +321,15 @@ async fn a_refused_append_leaves_no_event_and_no_key(bench: Bench) {
 
 async fn only_the_newest_snapshot_is_kept(bench: Bench) {
     let hall = Hall::taken(&bench, "H1").await;
-    assert_eq!(bench.store.latest_snapshot(&hall.id).await, Ok(None));
+    assert_eq!(bench.store.latest_snapshot(&hall.stream()).await, Ok(None));
     for (seq, body) in [(3, "three"), (8, "eight"), (5, "five")] {
         let kept = bench
             .store
-            .keep_snapshot(&hall.id, seq, body.to_owned())
+            .keep_snapshot(&hall.stream(), seq, body.to_owned())
             .await;
         assert_eq!(kept, Ok(()));
     }
-    let newest = bench.store.latest_snapshot(&hall.id).await;
+    let newest = bench.store.latest_snapshot(&hall.stream()).await;
     assert_eq!(newest, Ok(Some((8, "eight".to_owned()))));
 }
 
@@ -362,8 +372,8 @@ async fn halls_are_listed_in_order(bench: Bench) {
     for id in ["b", "A", "a"] {
         Hall::taken(&bench, id).await;
     }
-    let halls = bench.store.halls().await.expect("the halls");
-    let ids: Vec<_> = halls.iter().map(HallId::as_str).collect();
+    let halls = bench.store.streams().await.expect("the halls");
+    let ids: Vec<_> = halls.iter().map(StreamId::as_str).collect();
     assert_eq!(ids, ["A", "a", "b"]);
 }
 
@@ -879,7 +889,117 @@ async fn lost_connections_are_replaced() {
     schema.drop().await;
 }
 
+async fn an_item_is_kept_as_it_was_last_written(bench: Bench) {
+    let hall = Hall::taken(&bench, "H1").await;
+    let with = |seq, items| Append {
+        items,
+        ..hall.append(&events(seq..=seq))
+    };
+    commit_one(&bench, with(1, vec![item(1), item(2)])).await;
+    let closed = Item {
+        state: "closed".to_owned(),
+        hall: None,
+        ended_at: Some(start()),
+        body: "{\"closed\":true}".to_owned(),
+        ..item(1)
+    };
+    commit_one(&bench, with(2, vec![item(1), closed.clone()])).await;
+    let records = records(&bench);
+    assert_eq!(records.item(ItemKind::Case, "C-1").await, Ok(Some(closed)));
+    assert_eq!(records.item(ItemKind::Case, "C-2").await, Ok(Some(item(2))));
+    assert_eq!(records.item(ItemKind::Alert, "C-2").await, Ok(None));
+    let states = records
+        .item_states(ItemKind::Case, &ItemFilter::default())
+        .await;
+    let expected = [("closed".to_owned(), 1), ("open".to_owned(), 1)];
+    assert_eq!(states, Ok(expected.to_vec()));
+}
+
+async fn a_refused_append_leaves_no_item(bench: Bench) {
+    let hall = Hall::taken(&bench, "H1").await;
+    let refused = Append {
+        items: vec![item(1)],
+        ..hall.append(&events(2..=2))
+    };
+    assert_eq!(commit(&bench, vec![refused]).await, [Err(Rejected::Fenced)]);
+    let found = records(&bench).item(ItemKind::Case, "C-1").await;
+    assert_eq!(found, Ok(None));
+}
+
+async fn items_are_paged_in_every_order_within_what_may_be_seen(bench: Bench) {
+    let hall = Hall::taken(&bench, "H1").await;
+    let append = Append {
+        items: (1..=25).map(item).collect(),
+        ..hall.append(&events(1..=1))
+    };
+    commit_one(&bench, append).await;
+    let of = |filter: ItemFilter| all_ids(&bench, filter);
+    let numbers = |ids: Vec<String>| -> Vec<u32> {
+        let number = |id: &String| id.trim_start_matches("C-").parse().expect("a number");
+        ids.iter().map(number).collect()
+    };
+    let newest = of(ItemFilter::default()).await;
+    assert_eq!(numbers(newest), (1..=25).rev().collect::<Vec<_>>());
+    let sorted = |sort| ItemFilter {
+        sort,
+        ..ItemFilter::default()
+    };
+    // Every third has no limit and comes last; of the others the later ones are due earlier.
+    let due = numbers(of(sorted(ItemSort::Due)).await);
+    let limited = (1..=25_u32).rev().filter(|n| !n.is_multiple_of(3));
+    assert_eq!(due[..17], limited.collect::<Vec<_>>());
+    let rank = numbers(of(sorted(ItemSort::Rank)).await);
+    let odd_then_even = (1..=25).step_by(2).chain((2..=25).step_by(2));
+    assert_eq!(rank, odd_then_even.collect::<Vec<_>>());
+    // Only H1's: those without a hall are not seen by whoever may see some halls.
+    let halls = |halls: &[&str]| ItemFilter {
+        halls: Some(halls.iter().map(ToString::to_string).collect()),
+        ..ItemFilter::default()
+    };
+    assert_eq!(of(halls(&["H1", "H2"])).await.len(), 20);
+    assert_eq!(of(halls(&[])).await.len(), 0);
+    let cursor = ItemFilter {
+        cursor: Some("nonsense".to_owned()),
+        ..ItemFilter::default()
+    };
+    let refused = records(&bench).items(ItemKind::Case, &cursor).await;
+    assert_eq!(refused, Err(StoreError::BadCursor));
+}
+
+async fn all_ids(bench: &Bench, filter: ItemFilter) -> Vec<String> {
+    let (mut ids, mut filter) = (Vec::new(), ItemFilter { limit: 7, ..filter });
+    loop {
+        let page = records(bench).items(ItemKind::Case, &filter).await;
+        let page = page.expect("a page");
+        ids.extend(page.items.into_iter().map(|item| item.id));
+        filter.cursor = page.next;
+        if filter.cursor.is_none() {
+            assert_eq!(ids.len() as u64, page.total);
+            return ids;
+        }
+    }
+}
+
 // Given.
+
+/// An open case, opened at minute `n`; every fifth belongs to no hall, odd ones are urgent.
+fn item(n: u32) -> Item {
+    let minute = |minutes: u32| start().plus_secs(60 * u64::from(minutes));
+    Item {
+        kind: ItemKind::Case,
+        id: format!("C-{n}"),
+        state: "open".to_owned(),
+        hall: (!n.is_multiple_of(5)).then(|| "H1".parse().expect("an id")),
+        department: Some("construction".to_owned()),
+        person: None,
+        about: None,
+        rank: (n % 2) as u8,
+        opened_at: minute(n),
+        due_at: (!n.is_multiple_of(3)).then(|| minute(1000 - n)),
+        ended_at: None,
+        body: "{}".to_owned(),
+    }
+}
 
 struct Hall {
     id: HallId,
@@ -889,18 +1009,23 @@ struct Hall {
 impl Hall {
     async fn taken(bench: &Bench, id: &str) -> Self {
         let id: HallId = id.parse().expect("an id");
-        let head = bench.store.acquire(&id).await.expect("a head");
+        let head = bench
+            .store
+            .acquire(&StreamId::from(&id))
+            .await
+            .expect("a head");
         Self { id, head }
     }
 
     fn append(&self, events: &[Recorded]) -> Append {
         Append {
-            hall: self.id.clone(),
-            epoch: self.head.epoch,
-            events: events.to_vec(),
-            tickets: Vec::new(),
-            key: None,
+            events: Entry::all(events).expect("entries"),
+            ..Append::nothing(self.stream(), self.head.epoch, None)
         }
+    }
+
+    fn stream(&self) -> StreamId {
+        StreamId::from(&self.id)
     }
 
     fn keyed(&self, events: &[Recorded], key: &str) -> Append {
@@ -1055,11 +1180,13 @@ async fn commit_one(bench: &Bench, append: Append) {
 }
 
 async fn read(bench: &Bench, hall: &Hall, after: u64) -> Vec<Recorded> {
-    bench
-        .store
-        .read_after(&hall.id, after, 1000)
-        .await
-        .expect("events")
+    let stored = bench.store.read_after(&hall.stream(), after, 1000).await;
+    decoded(stored.expect("events"))
+}
+
+fn decoded(stored: Vec<rules::machine::Recorded<String>>) -> Vec<Recorded> {
+    let events = stored.into_iter().map(decode);
+    events.collect::<Result<_, _>>().expect("events")
 }
 
 fn told(first_seq: u64, count: u64) -> Rejected {

@@ -100,7 +100,7 @@ async fn a_server_asked_to_end_does_so_at_once_and_keeps_snapshots() {
     let url = sqlite(&server);
     let behind = count(
         &url,
-        "select count(*) from hall_heads h left join snapshots s on s.hall = h.hall \
+        "select count(*) from heads h left join snapshots s on s.stream = h.stream \
          where s.seq is null or s.seq <> h.seq",
     )
     .await;

@@ -7,7 +7,7 @@ use rules::ids::HallId;
 use tokio::runtime::Handle;
 use tracing::warn;
 
-use crate::ports::{PortError, Store};
+use crate::ports::{PortError, Store, StreamId, decode};
 
 /// Events read from the journal at a time.
 const PAGE: u32 = 1000;
@@ -33,8 +33,9 @@ pub async fn load(store: Arc<dyn Store>, id: HallId) -> Result<Option<Loaded>, P
 }
 
 async fn rebuild(store: &dyn Store, id: &HallId) -> Result<Option<Loaded>, PortError> {
-    let head = store.acquire(id).await?;
-    let mut hall = match store.latest_snapshot(id).await? {
+    let stream = StreamId::from(id);
+    let head = store.acquire(&stream).await?;
+    let mut hall = match store.latest_snapshot(&stream).await? {
         Some((seq, body)) => match serde_json::from_str::<Hall>(&body) {
             Ok(hall) => Some(hall.restore()),
             Err(cause) => {
@@ -46,14 +47,15 @@ async fn rebuild(store: &dyn Store, id: &HallId) -> Result<Option<Loaded>, PortE
     };
     loop {
         let after = hall.as_ref().map_or(0, Hall::seq);
-        let page = store.read_after(id, after, PAGE).await?;
+        let page = store.read_after(&stream, after, PAGE).await?;
         if page.is_empty() {
             break;
         }
-        for recorded in &page {
+        for stored in page {
+            let recorded = decode(stored)?;
             match &mut hall {
-                Some(hall) => hall.apply(recorded),
-                None => hall = Hall::registered(id.clone(), recorded),
+                Some(hall) => hall.apply(&recorded),
+                None => hall = Hall::registered(id.clone(), &recorded),
             }
         }
         if hall.is_none() {

@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 use crate::city::{CityActor, HallChanged};
 use crate::hub::{OpenTopic, ScreenHub, Shape, TakeSnapshot};
 use crate::journal::{AppendError, Journal};
-use crate::ports::{Append, Clock, IdempotencyKey, PortError, Rejected};
+use crate::ports::{Append, Clock, Entry, IdempotencyKey, PortError, Rejected, StreamId, decode};
 use crate::queue::QueueActor;
 use crate::voice::VoiceActor;
 use crate::window::WindowActor;
@@ -268,13 +268,7 @@ impl HallActor {
         if key.is_none() {
             return Box::pin(ready(Err(refusal.into())));
         }
-        let question = Append {
-            hall: self.hall.id().clone(),
-            epoch: self.epoch,
-            events: Vec::new(),
-            tickets: Vec::new(),
-            key: key.clone(),
-        };
+        let question = Append::nothing(self.hall.id().into(), self.epoch, key.clone());
         let asked = wrap_future::<_, Self>(self.tools.journal.clone().append(question));
         Box::pin(asked.then(move |result, hall, _| -> Step<Submitted> {
             match result {
@@ -309,12 +303,16 @@ impl HallActor {
 
     /// Journals the events; then, and only then, applies and shows them.
     fn commit(&self, recorded: Vec<Recorded>, key: Option<IdempotencyKey>) -> Step<Submitted> {
+        let events = match Entry::all(&recorded) {
+            Ok(events) => events,
+            Err(cause) => {
+                return Box::pin(ready(Err(SubmitError::Unavailable(cause.to_string()))));
+            }
+        };
         let append = Append {
-            hall: self.hall.id().clone(),
-            epoch: self.epoch,
+            events,
             tickets: self.hall.preview(&recorded),
-            events: recorded.clone(),
-            key: key.clone(),
+            ..Append::nothing(self.hall.id().into(), self.epoch, key.clone())
         };
         let written = wrap_future::<_, Self>(self.tools.journal.clone().append(append));
         Box::pin(written.then(move |result, hall, ctx| -> Step<Submitted> {
@@ -359,19 +357,24 @@ impl HallActor {
             return Box::pin(ready(Err(SubmitError::KeyReused)));
         }
         let store = Arc::clone(self.tools.journal.store());
-        let id = self.hall.id().clone();
-        let read = async move { store.read_after(&id, first_seq - 1, count as u32).await };
+        let stream = StreamId::from(self.hall.id());
+        let read = async move {
+            let stored = store.read_after(&stream, first_seq - 1, count as u32);
+            stored.await?.into_iter().map(decode).collect()
+        };
         Box::pin(
-            wrap_future::<_, Self>(read).map(|events, hall, _| match events {
-                Ok(recorded) => {
-                    let done = hall.done(recorded);
-                    Ok(Arc::new(Done {
-                        replayed: true,
-                        ..done
-                    }))
-                }
-                Err(cause) => Err(SubmitError::Unavailable(cause.to_string())),
-            }),
+            wrap_future::<_, Self>(read).map(
+                |events: Result<_, PortError>, hall, _| match events {
+                    Ok(recorded) => {
+                        let done = hall.done(recorded);
+                        Ok(Arc::new(Done {
+                            replayed: true,
+                            ..done
+                        }))
+                    }
+                    Err(cause) => Err(SubmitError::Unavailable(cause.to_string())),
+                },
+            ),
         )
     }
 
@@ -515,7 +518,7 @@ impl Handler<KeepSnapshot> for HallActor {
         };
         self.snapshot_seq = seq;
         Box::pin(async move {
-            if let Err(cause) = store.keep_snapshot(&id, seq, body).await {
+            if let Err(cause) = store.keep_snapshot(&StreamId::from(&id), seq, body).await {
                 warn!(hall = %id, seq, %cause, "snapshot not kept; the journal has it all");
             }
         })

@@ -4,27 +4,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actors::journal::{AppendError, Journal};
-use actors::ports::{Append, Store};
+use actors::ports::{Append, Entry, Store, StreamId};
 use rules::hall::Recorded;
 
 use crate::support::{Trouble, TroubledStore, config, id, paused, until};
 
 async fn append_for(store: &TroubledStore, hall: &str) -> Append {
-    let head = store.acquire(&id(hall)).await.unwrap();
+    let head = store.acquire(&stream(hall)).await.unwrap();
     let event = rules::Hall::register(config()).unwrap();
     let at = rules::testing::clock("08:00");
+    let first = Recorded {
+        seq: 1,
+        at,
+        by: "test".to_owned(),
+        event,
+    };
     Append {
-        hall: id(hall),
-        epoch: head.epoch,
-        events: vec![Recorded {
-            seq: 1,
-            at,
-            by: "test".to_owned(),
-            event,
-        }],
-        tickets: Vec::new(),
-        key: None,
+        events: Entry::all(&[first]).unwrap(),
+        ..Append::nothing(stream(hall), head.epoch, None)
     }
+}
+
+fn stream(hall: &str) -> StreamId {
+    StreamId::from(&id(hall))
 }
 
 #[test]
@@ -42,7 +44,7 @@ fn a_hundred_appends_at_once_cost_a_few_commits() {
         }
         let commits = store.commits.load(Ordering::Relaxed);
         assert!(commits <= 3, "{commits} commits");
-        assert_eq!(store.halls().await.unwrap().len(), 100);
+        assert_eq!(store.streams().await.unwrap().len(), 100);
     });
 }
 

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod day;
+mod desk;
 mod hall;
 mod hub;
 mod journal;

@@ -13,10 +13,13 @@ use actors::hall::{Done, Submit, Submitted};
 use actors::hub::{Cursor, Find, Found, ScreenHub, Topic, WantSnapshot};
 use actors::journal::Journal;
 use actors::memory::MemoryStore;
-use actors::ports::{Answer, Append, Clock, Head, IdempotencyKey, PortError, Rejected, Store};
+use actors::ports::{
+    Answer, Append, Clock, Head, IdempotencyKey, PortError, Rejected, Store, StreamId, decode,
+};
 use actors::supervisor::{HallHandle, Halls, Register, Supervisor};
 use rules::hall::{HallConfig, Recorded};
 use rules::ids::HallId;
+use rules::machine::{Item, ItemKind};
 use rules::testing::{hall, issue};
 use rules::{Command, Hall, Timestamp};
 use tokio::sync::Semaphore;
@@ -131,17 +134,23 @@ impl TroubledStore {
         *self.trouble.lock().unwrap() = trouble;
     }
 
+    pub(crate) fn item(&self, kind: ItemKind, id: &str) -> Option<Item> {
+        self.inner.item(kind, id)
+    }
+
     pub(crate) async fn journal(&self, hall: &HallId) -> Vec<Recorded> {
-        self.inner.read_after(hall, 0, u32::MAX).await.unwrap()
+        let stored = self.inner.read_after(&hall.into(), 0, u32::MAX).await;
+        let events = stored.unwrap().into_iter().map(decode);
+        events.collect::<Result<_, _>>().unwrap()
     }
 }
 
 impl Store for TroubledStore {
-    fn acquire<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Head> {
+    fn acquire<'a>(&'a self, stream: &'a StreamId) -> Answer<'a, Head> {
         if *self.trouble.lock().unwrap() == Trouble::Unavailable {
             return Box::pin(async { Err(PortError::Unavailable("no connection".to_owned())) });
         }
-        self.inner.acquire(hall)
+        self.inner.acquire(stream)
     }
 
     fn commit<'a>(&'a self, batch: &'a [Append]) -> Answer<'a, Vec<Result<(), Rejected>>> {
@@ -162,30 +171,30 @@ impl Store for TroubledStore {
         })
     }
 
-    fn halls(&self) -> Answer<'_, Vec<HallId>> {
-        self.inner.halls()
+    fn streams(&self) -> Answer<'_, Vec<StreamId>> {
+        self.inner.streams()
     }
 
     fn read_after<'a>(
         &'a self,
-        hall: &'a HallId,
+        stream: &'a StreamId,
         seq: u64,
         limit: u32,
-    ) -> Answer<'a, Vec<Recorded>> {
+    ) -> Answer<'a, Vec<rules::machine::Recorded<String>>> {
         self.read_from.fetch_min(seq, Ordering::Relaxed);
-        self.inner.read_after(hall, seq, limit)
+        self.inner.read_after(stream, seq, limit)
     }
 
-    fn latest_snapshot<'a>(&'a self, hall: &'a HallId) -> Answer<'a, Option<(u64, String)>> {
-        self.inner.latest_snapshot(hall)
+    fn latest_snapshot<'a>(&'a self, stream: &'a StreamId) -> Answer<'a, Option<(u64, String)>> {
+        self.inner.latest_snapshot(stream)
     }
 
-    fn keep_snapshot<'a>(&'a self, hall: &'a HallId, seq: u64, body: String) -> Answer<'a, ()> {
+    fn keep_snapshot<'a>(&'a self, stream: &'a StreamId, seq: u64, body: String) -> Answer<'a, ()> {
         Box::pin(async move {
             let _under_way = self.gate.acquire().await.unwrap();
             // A real write is not done at once: whoever holds the turn must be polled again.
             tokio::task::yield_now().await;
-            self.inner.keep_snapshot(hall, seq, body).await
+            self.inner.keep_snapshot(stream, seq, body).await
         })
     }
 }

@@ -39,7 +39,7 @@ const TABLE = {
   "password.differs": ["两次输入的新密码不一致。", "The two new passwords differ."],
   "password.must": ["当前使用的是初始密码，请先修改。", "You are still using an initial password. Please change it first."],
 
-  "role.visitor": ["办事群众", "Visitor"], "role.kiosk": ["取号机", "Kiosk"], "role.screen": ["显示屏", "Screen"], "role.strip": ["窗口条屏", "LED strip"], "role.pager": ["呼叫器", "Pager"], "role.clerk": ["窗口人员", "Clerk"],
+  "role.visitor": ["办事群众", "Visitor"], "role.kiosk": ["取号机", "Kiosk"], "role.screen": ["显示屏", "Screen"], "role.strip": ["窗口条屏", "LED strip"], "role.pager": ["呼叫器", "Pager"], "role.clerk": ["窗口人员", "Clerk"], "role.engineer": ["运维人员", "Engineer"],
   "role.manager": ["大厅管理员", "Hall manager"], "role.supervisor": ["督导员", "Supervisor"], "role.admin": ["系统管理员", "Administrator"],
 
   "halls.none": ["还没有大厅。", "There is no hall yet."], "halls.create": ["新建大厅", "New hall"],

@@ -4,6 +4,7 @@
 //! * [`facts`] and [`catalogue`]: the variables of each kind, and the code that fills them.
 //! * [`condition`]: what a rule asks, in CEL's syntax.
 //! * [`rule`]: a rule as checked data.
+//! * [`source`]: rule files.
 //! * [`watch`]: one rule on one subject, from quiet to firing and back.
 //! * [`engine`]: all rules on all subjects, and [`message`], what is said of one.
 //!
@@ -17,5 +18,6 @@ pub mod engine;
 pub mod facts;
 pub mod message;
 pub mod rule;
+pub mod source;
 pub mod subject;
 pub mod watch;

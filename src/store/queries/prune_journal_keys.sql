@@ -1,3 +1,3 @@
-delete from idempotency where (hall, key) in (
-    select hall, key from idempotency where at < $1 limit 2000
+delete from idempotency where (stream, key) in (
+    select stream, key from idempotency where at < $1 limit 2000
 )

@@ -28,8 +28,37 @@ impl Conditions {
     }
 
     pub(super) fn below(&mut self, column: &'static str, value: i64) {
+        self.compare(column, "<", value);
+    }
+
+    pub(super) fn compare(&mut self, column: &'static str, order: &'static str, value: i64) {
         let place = self.bind(Value::Int(value));
-        self.clauses.push(format!("{column} < {place}"));
+        self.clauses.push(format!("{column} {order} {place}"));
+    }
+
+    pub(super) fn is_null(&mut self, column: &'static str, null: bool) {
+        let not = if null { "" } else { "not " };
+        self.clauses.push(format!("{column} is {not}null"));
+    }
+
+    /// One of these values; of none there is nothing.
+    pub(super) fn one_of(&mut self, column: &'static str, values: Option<&Vec<String>>) {
+        let Some(values) = values else { return };
+        if values.is_empty() {
+            return self.clauses.push("1 = 0".to_owned());
+        }
+        let bind = |value: &String| self.bind(Value::Text(value.clone()));
+        let places: Vec<String> = values.iter().map(bind).collect();
+        self.clauses
+            .push(format!("{column} in ({})", places.join(", ")));
+    }
+
+    /// Items behind a place in an order.
+    pub(super) fn behind_item(&mut self, expression: &'static str, key: i64, id: &str) {
+        let key = self.bind(Value::Int(key));
+        let id = self.bind(Value::Text(id.to_owned()));
+        self.clauses
+            .push(format!("({expression}, id) > ({key}, {id})"));
     }
 
     pub(super) fn above(&mut self, hall: &str, id: u64) {

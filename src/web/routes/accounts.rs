@@ -82,7 +82,13 @@ async fn list_users(app: Data<App>, caller: Caller) -> Result<HttpResponse, Prob
 }
 
 fn check_roles(roles: &[Role]) -> Result<Vec<String>, Problem> {
-    let people = [Role::Clerk, Role::Manager, Role::Supervisor, Role::Admin];
+    let people = [
+        Role::Clerk,
+        Role::Engineer,
+        Role::Manager,
+        Role::Supervisor,
+        Role::Admin,
+    ];
     if roles.is_empty() || roles.iter().any(|role| !people.contains(role)) {
         return Err(Problem::invalid(
             "roles",

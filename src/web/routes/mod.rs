@@ -10,6 +10,7 @@ pub mod devices;
 pub mod floor;
 pub mod halls;
 pub mod health;
+pub mod items;
 pub mod notice;
 pub mod pages;
 pub mod people;

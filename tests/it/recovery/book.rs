@@ -336,17 +336,18 @@ impl Book {
         sqlx::any::install_default_drivers();
         let mut database = AnyConnection::connect(url).await.expect("the database");
         let halls: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(
-            "select h.hall, h.seq, min(e.seq), max(e.seq), count(*) \
-             from hall_heads h join events e on e.hall = h.hall group by h.hall, h.seq order by h.hall",
+            "select h.stream, h.seq, min(e.seq), max(e.seq), count(*) \
+             from heads h join events e on e.stream = h.stream group by h.stream, h.seq order by h.stream",
         )
         .fetch_all(&mut database)
         .await
         .expect("the journal");
-        let keys: Vec<(String, i64)> =
-            sqlx::query_as("select hall, count(*) from idempotency group by hall order by hall")
-                .fetch_all(&mut database)
-                .await
-                .expect("the keys");
+        let keys: Vec<(String, i64)> = sqlx::query_as(
+            "select stream, count(*) from idempotency group by stream order by stream",
+        )
+        .fetch_all(&mut database)
+        .await
+        .expect("the keys");
         let keys: BTreeMap<_, _> = keys.into_iter().collect();
         database.close().await.expect("closed");
         if halls.len() != HALLS {

@@ -1,5 +1,5 @@
-insert into events (hall, seq, at, kind, by, body)
-select hall, seq, at, kind, by, body
+insert into events (stream, seq, at, kind, by, body)
+select stream, seq, at, kind, by, body
 from json_to_recordset($1::json) as row (
-    hall text, seq bigint, at bigint, kind text, by text, body text
+    stream text, seq bigint, at bigint, kind text, by text, body text
 )

@@ -1,4 +1,4 @@
-select used.hall, used.key, used.fingerprint, used.first_seq, used.count
+select used.stream, used.key, used.fingerprint, used.first_seq, used.count
 from json_each($1) as asked
 cross join idempotency as used
-where used.hall = asked.value ->> 'hall' and used.key = asked.value ->> 'key'
+where used.stream = asked.value ->> 'stream' and used.key = asked.value ->> 'key'

@@ -1,27 +1,28 @@
--- A whole batch: $1 steps, $2 owner, $3 events, $4 keys, $5 tickets that may cross windows, $6 tickets.
+-- A whole batch: $1 steps, $2 owner, $3 events, $4 keys, $5 tickets that may cross windows, $6 tickets,
+-- $7 items.
 -- In the lists each row is parsed once, not once per column.
 
-update hall_heads set seq = step.value ->> 'last'
+update heads set seq = step.value ->> 'last'
 from json_each($1) as step
-where hall_heads.hall = step.value ->> 'hall'
-    and hall_heads.owner = $2
-    and hall_heads.epoch = step.value ->> 'epoch'
-    and hall_heads.seq = step.value ->> 'before';
+where heads.stream = step.value ->> 'stream'
+    and heads.owner = $2
+    and heads.epoch = step.value ->> 'epoch'
+    and heads.seq = step.value ->> 'before';
 
 -- How many heads moved: the one row that this batch returns.
 select changes();
 
 with rows as materialized (select jsonb(value) as row from json_each($3))
-insert into events (hall, seq, at, kind, by, body)
+insert into events (stream, seq, at, kind, by, body)
 select
-    row ->> 'hall', row ->> 'seq', row ->> 'at', row ->> 'kind', row ->> 'by',
+    row ->> 'stream', row ->> 'seq', row ->> 'at', row ->> 'kind', row ->> 'by',
     row ->> 'body'
 from rows;
 
 with rows as materialized (select jsonb(value) as row from json_each($4))
-insert into idempotency (hall, key, fingerprint, first_seq, count, at)
+insert into idempotency (stream, key, fingerprint, first_seq, count, at)
 select
-    row ->> 'hall', row ->> 'key', row ->> 'fingerprint', row ->> 'first_seq',
+    row ->> 'stream', row ->> 'key', row ->> 'fingerprint', row ->> 'first_seq',
     row ->> 'count', row ->> 'at'
 from rows;
 
@@ -65,3 +66,19 @@ on conflict (hall, id) do update set
     ended_at = excluded.ended_at, calls = excluded.calls, requeues = excluded.requeues,
     wait_secs = excluded.wait_secs, service_secs = excluded.service_secs, stars = excluded.stars,
     rated_at = excluded.rated_at, body = excluded.body;
+
+with rows as materialized (select jsonb(value) as row from json_each($7))
+insert into items (
+    kind, id, state, hall, department, person, about, rank, opened_at, due_at, ended_at, body
+)
+select
+    row ->> 'kind', row ->> 'id', row ->> 'state', row ->> 'hall', row ->> 'department',
+    row ->> 'person', row ->> 'about', row ->> 'rank', row ->> 'opened_at', row ->> 'due_at',
+    row ->> 'ended_at', row ->> 'body'
+from rows
+where true
+on conflict (kind, id) do update set
+    state = excluded.state, hall = excluded.hall, department = excluded.department,
+    person = excluded.person, about = excluded.about, rank = excluded.rank,
+    opened_at = excluded.opened_at, due_at = excluded.due_at, ended_at = excluded.ended_at,
+    body = excluded.body;
