@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::case::CaseNo;
 use super::steps::{State, StepKind};
+use crate::machine::{RefusalKind, Refuse};
 use crate::name::Lang;
 use crate::time::Timestamp;
 
@@ -79,35 +80,6 @@ impl CaseRefusal {
         }
     }
 
-    /// The stable code; programs outside go by it.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidField { .. } => "invalid_field",
-            Self::UnknownCase { .. } => "unknown_case",
-            Self::CasePutAway { .. } => "case_put_away",
-            Self::UnknownPart { .. } => "unknown_part",
-            Self::StepNotForPart { .. } => "step_not_for_part",
-            Self::CaseAlreadyEnded { .. } => "case_already_ended",
-            Self::CaseReturned { .. } => "case_returned",
-            Self::CaseNotSubmitted { .. } => "case_not_submitted",
-            Self::CaseAlreadyAccepted { .. } => "case_already_accepted",
-            Self::StepAlreadyTold { .. } => "step_already_told",
-            Self::CaseNotGranted { .. } => "case_not_granted",
-            Self::PartsOpen { .. } => "parts_open",
-            Self::TooManySteps { .. } => "too_many_steps",
-            Self::DeskFull { .. } => "desk_full",
-        }
-    }
-
-    /// The refusal in words.
-    pub fn sentence(&self, lang: Lang) -> String {
-        let (zh, en) = self.sentences();
-        match lang {
-            Lang::Zh => zh,
-            Lang::En => en,
-        }
-    }
-
     fn sentences(&self) -> (String, String) {
         match self {
             Self::InvalidField { field, reason } => (
@@ -180,3 +152,40 @@ impl std::fmt::Display for CaseRefusal {
 }
 
 impl std::error::Error for CaseRefusal {}
+
+impl Refuse for CaseRefusal {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::InvalidField { .. } => RefusalKind::Invalid,
+            Self::UnknownCase { .. } | Self::UnknownPart { .. } => RefusalKind::Unknown,
+            _ => RefusalKind::Conflict,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidField { .. } => "invalid_field",
+            Self::UnknownCase { .. } => "unknown_case",
+            Self::CasePutAway { .. } => "case_put_away",
+            Self::UnknownPart { .. } => "unknown_part",
+            Self::StepNotForPart { .. } => "step_not_for_part",
+            Self::CaseAlreadyEnded { .. } => "case_already_ended",
+            Self::CaseReturned { .. } => "case_returned",
+            Self::CaseNotSubmitted { .. } => "case_not_submitted",
+            Self::CaseAlreadyAccepted { .. } => "case_already_accepted",
+            Self::StepAlreadyTold { .. } => "step_already_told",
+            Self::CaseNotGranted { .. } => "case_not_granted",
+            Self::PartsOpen { .. } => "parts_open",
+            Self::TooManySteps { .. } => "too_many_steps",
+            Self::DeskFull { .. } => "desk_full",
+        }
+    }
+
+    fn sentence(&self, lang: Lang) -> String {
+        let (zh, en) = self.sentences();
+        match lang {
+            Lang::Zh => zh,
+            Lang::En => en,
+        }
+    }
+}

@@ -340,17 +340,23 @@ impl Machine for CaseDesk {
     }
 
     fn items(&self, recorded: &[Recorded<CaseEvent>]) -> Vec<Item> {
-        let new_settings = |r: &Recorded<CaseEvent>| r.event.case_no().is_none();
-        if recorded.iter().any(new_settings) {
-            return self.cases().map(item).collect();
+        let touched: Option<BTreeSet<&CaseNo>> =
+            recorded.iter().map(|r| r.event.case_no()).collect();
+        let mut after = Self {
+            seq: self.seq,
+            settings: self.settings.clone(),
+            ..Self::default()
+        };
+        // New settings touch every case.
+        let cases = self.cases.iter();
+        after.cases = cases
+            .filter(|(case_no, _)| touched.as_ref().is_none_or(|t| t.contains(case_no)))
+            .map(|(case_no, held)| (case_no.clone(), held.clone()))
+            .collect();
+        for event in recorded {
+            after.apply(event);
         }
-        let touched: BTreeSet<&CaseNo> =
-            recorded.iter().filter_map(|r| r.event.case_no()).collect();
-        touched
-            .into_iter()
-            .filter_map(|case_no| self.case(case_no))
-            .map(item)
-            .collect()
+        after.cases().map(item).collect()
     }
 }
 
