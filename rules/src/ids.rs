@@ -197,6 +197,13 @@ impl fmt::Display for TicketId {
     }
 }
 
+numbered_id!(
+    /// An alert: `A-000001` is the first.
+    AlertId, "alert", "A");
+numbered_id!(
+    /// A silence: `S-000001` is the first.
+    SilenceId, "silence", "S");
+
 /// The secret on a slip: 128 random bits as 32 hexadecimal digits. Whoever holds it may see this
 /// one ticket's place. It is drawn at the edge, never here.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

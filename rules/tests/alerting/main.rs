@@ -1,5 +1,7 @@
 //! Alert rules and the alert desk, driven without a runtime and without a clock.
 
+mod bench;
+mod desk;
 mod engine;
 mod support;
 mod watch;

@@ -601,6 +601,21 @@ impl Messages {
         figures
     }
 
+    /// Rows of the messages that these events touch, as they will be after them.
+    pub fn rows_after(&self, events: &[(Timestamp, &str, &MessageEvent)]) -> Vec<Item> {
+        let touched = events.iter().filter_map(|(_, _, event)| event.message());
+        let mut part = Self {
+            all: touched
+                .filter_map(|id| Some((id, self.all.get(&id)?.clone())))
+                .collect(),
+            ..Self::default()
+        };
+        for (at, _, event) in events {
+            part.apply(*at, event);
+        }
+        part.items(events.iter().map(|(_, _, event)| *event))
+    }
+
     /// Rows of the messages that these events touch.
     pub fn items<'a>(&self, events: impl IntoIterator<Item = &'a MessageEvent>) -> Vec<Item> {
         let touched: BTreeSet<MessageId> = events

@@ -356,6 +356,21 @@ impl Problems {
             .collect()
     }
 
+    /// Rows of the problems that these events touch, as they will be after them.
+    pub fn rows_after(&self, events: &[(Timestamp, &str, &ProblemEvent)]) -> Vec<Item> {
+        let touched = events.iter().map(|(_, _, event)| event.problem());
+        let mut part = Self {
+            all: touched
+                .filter_map(|id| Some((id, self.all.get(&id)?.clone())))
+                .collect(),
+            ..Self::default()
+        };
+        for (at, by, event) in events {
+            part.apply(*at, by, event);
+        }
+        part.items(events.iter().map(|(_, _, event)| *event))
+    }
+
     /// Rows of the problems that these events touch.
     pub fn items<'a>(&self, events: impl IntoIterator<Item = &'a ProblemEvent>) -> Vec<Item> {
         let touched = events.into_iter().map(ProblemEvent::problem);
