@@ -7,6 +7,7 @@
 //! * [`source`]: rule files.
 //! * [`watch`]: one rule on one subject, from quiet to firing and back.
 //! * [`engine`]: all rules on all subjects, and [`message`], what is said of one.
+//! * [`trial`]: unit tests of rules, in simulated time. * [`shipped`]: the rules that come with the product.
 //!
 //! Nothing here reads a clock. The live desk, unit tests of rules, back-tests and replay after a crash
 //! run these lines.
@@ -18,6 +19,8 @@ pub mod engine;
 pub mod facts;
 pub mod message;
 pub mod rule;
+pub mod shipped;
 pub mod source;
 pub mod subject;
+pub mod trial;
 pub mod watch;

@@ -75,6 +75,8 @@ pub enum CaseKind {
     /// An administrative task with a time limit (限时任务). Nobody accepts it: it runs from the day it
     /// was given.
     Task,
+    /// What somebody could not get done and asked for help with (办不成事). Its limit is for its handling.
+    Petition,
 }
 
 impl CaseKind {
@@ -82,6 +84,7 @@ impl CaseKind {
         match self {
             Self::Application => "application",
             Self::Task => "task",
+            Self::Petition => "petition",
         }
     }
 }

@@ -161,7 +161,7 @@ fn moved_on(due: Moment, from: Timestamp, pauses: &[Pause], calendar: &Calendar)
 fn acceptance_due(case: &Case, settings: &Settings) -> Option<Moment> {
     let days = match case.told.kind {
         CaseKind::Task => 0,
-        CaseKind::Application => case
+        CaseKind::Application | CaseKind::Petition => case
             .told
             .acceptance_limit_days
             .unwrap_or(settings.acceptance_limit_days),

@@ -35,9 +35,9 @@ pub const VARIABLES: &[Variable] = &[
     flag("open", "已提交且未结束", "begun and not ended"),
     text(
         "kind",
-        &["application", "task"],
-        "类别：申请或限时任务",
-        "an application, or an administrative task with a time limit",
+        &["application", "task", "petition"],
+        "类别：申请、限时任务或诉求",
+        "an application, an administrative task with a time limit, or a petition",
     ),
     text("item", &[], "事项", "service item"),
     text("department", &[], "部门", "department"),
