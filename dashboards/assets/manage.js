@@ -4,7 +4,7 @@ import { windowCount, byId, span, clockOf, HallClock, demoText } from "./lib/hal
 import { get, post, put, del, hallPath, query, toSignIn } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
 import { $, h, fill, text, openDialog, calmly } from "./lib/dom.js";
-import { session, signOut, langButton, liveLine, newsAt, field, form, confirmDialog, FIGURES, may, covers, whoText } from "./lib/staff.js";
+import { session, signOut, langButton, liveLine, newsAt, field, form, dialogForm, confirmDialog, sure, tell, table, th, thin, FIGURES, may, covers, whoText } from "./lib/staff.js";
 
 const TABS = ["today", "setup", "policy", "tickets", "accounts", "devices"];
 const ROLES = ["clerk", "engineer", "manager", "supervisor", "admin"]; // managers appoint clerks only
@@ -53,33 +53,6 @@ const checked = (node, name) => Array.from(node.querySelectorAll("input[name=" +
 const serviceChoices = () => Object.keys(data.services || {}).sort(byId).map((id) => [id, nameOf(data.services[id].name)]);
 const windowChoices = () => Object.keys(data.windows || {}).sort(byId).map((id) => [id, nameOf(data.windows[id].name)]);
 const hallChoices = () => (admin() ? [["*", t("accounts.all-halls")]] : []).concat(halls.map((one) => [one.id, nameOf(one.name)]));
-
-function dialogForm(title, fields, send, button) {
-  return openDialog((close) => h("div", null, h("h2", null, title), form(h("div.grid", null, fields), button || t("form.save"), send, (answer) => close(answer || true)),
-    h("div.btns", null, h("button.btn", { type: "button", onclick: () => close(null) }, t("form.cancel")))));
-}
-
-/** Does one thing after one question; a refusal is shown in words. */
-async function sure(question, yes, run, dangerous) {
-  if (!await confirmDialog(question, yes, dangerous)) return false;
-  return tell(run);
-}
-
-async function tell(run) {
-  try {
-    await run();
-    return true;
-  } catch (error) {
-    await openDialog((close) => h("div", null, h("p.note.bad", { role: "alert" }, error.detail || error.message),
-      h("div.btns", null, h("button.btn", { type: "button", onclick: () => close(null), autofocus: true }, t("form.ok")))));
-    return false;
-  }
-}
-
-const table = (heads, rows, none) => h("div.scroll", null, h("table.table", null, h("thead", null, h("tr", null, heads)),
-  h("tbody", null, rows.length ? rows : h("tr", null, h("td.dim", { colspan: heads.length }, none)))));
-const th = (key, num) => h("th" + (num ? ".num" : ""), null, t(key));
-const thin = (key, act, bad) => h("button.btn.thin" + (bad ? ".bad" : ""), { type: "button", onclick: act }, t(key));
 
 /* ---- today ---- */
 

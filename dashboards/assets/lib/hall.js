@@ -43,10 +43,19 @@ export function foldCity(data, delta) {
   });
 }
 
+/** The snapshot of `alerts` after one delta: one alert, one that is gone, or the desk's own figures. */
+export function foldAlerts(data, delta) {
+  const next = Object.assign({}, data, delta.desk);
+  const id = delta.gone || (delta.alert && delta.alert.id);
+  if (id) next.alerts = (data.alerts || []).filter((alert) => alert.id !== id).concat(delta.alert || []);
+  return next;
+}
+
 /** One frame folded into what a topic said so far. Queue, window and ticket frames are always whole. */
 export function fold(topic, data, frame) {
   if (frame.kind === "snapshot" || !data) return frame.data;
   if (topic.startsWith("hall.")) return foldHall(data, frame.data);
+  if (/^alerts(\.|$)/.test(topic)) return foldAlerts(data, frame.data);
   if (topic === "city") return foldCity(data, frame.data);
   return frame.data;
 }

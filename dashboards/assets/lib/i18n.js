@@ -36,6 +36,14 @@ export function switchLang() {
   else location.replace(url.href);
 }
 
+/** A page's own texts, in the form of the common table: {key: [Chinese, English]}. */
+export function addTexts(table) {
+  for (const [key, [zh, en]] of Object.entries(table)) {
+    strings["zh-CN"][key] = zh;
+    strings.en[key] = en;
+  }
+}
+
 /** t("ticket.ahead", {n: 3}) fills {n}. An unknown key shows itself, so that a gap is seen at once. */
 export function t(key, values, language = current) {
   const line = strings[language][key];

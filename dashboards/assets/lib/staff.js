@@ -115,6 +115,35 @@ export function confirmDialog(question, yes, dangerous) {
     h("button.btn", { type: "button", onclick: () => close(null), autofocus: true }, t("form.cancel")))));
 }
 
+/** A form in a dialog; resolves with the server's answer, or null when it is dismissed. */
+export function dialogForm(title, fields, send, button) {
+  return openDialog((close) => h("div", null, h("h2", null, title), form(h("div.grid", null, fields), button || t("form.save"), send, (answer) => close(answer || true)),
+    h("div.btns", null, h("button.btn", { type: "button", onclick: () => close(null) }, t("form.cancel")))));
+}
+
+/** Does one thing after one question. */
+export async function sure(question, yes, run, dangerous) {
+  if (!await confirmDialog(question, yes, dangerous)) return false;
+  return tell(run);
+}
+
+/** Does one thing; a refusal is said in words. Resolves with whether it was done. */
+export async function tell(run) {
+  try {
+    await run();
+    return true;
+  } catch (error) {
+    await openDialog((close) => h("div", null, h("p.note.bad", { role: "alert" }, error.detail || error.message),
+      h("div.btns", null, h("button.btn", { type: "button", onclick: () => close(null), autofocus: true }, t("form.ok")))));
+    return false;
+  }
+}
+
+export const table = (heads, rows, none) => h("div.scroll", null, h("table.table", null, h("thead", null, h("tr", null, heads)),
+  h("tbody", null, rows.length ? rows : h("tr", null, h("td.dim", { colspan: heads.length }, none)))));
+export const th = (key, num) => h("th" + (num ? ".num" : ""), null, t(key));
+export const thin = (key, act, bad) => h("button.btn.thin" + (bad ? ".bad" : ""), { type: "button", onclick: act }, t(key));
+
 /** The nine figures of a day; issued is the sum of the rest. */
 export const FIGURES = ["issued", "waiting", "called", "serving", "held", "completed", "missed", "cancelled", "expired"];
 

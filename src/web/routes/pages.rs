@@ -45,6 +45,7 @@ pub fn configure(config: &mut ServiceConfig) {
         ("/take/{hall}", "take"),
         ("/manage", "manage"),
         ("/floor/{hall}", "floor"),
+        ("/desk", "desk"),
     ] {
         config.service(resource(path).route(web::get().to(
             move |request: HttpRequest, app: Data<App>, query: Query<PageQuery>| async move {
