@@ -7,6 +7,7 @@ import { $, h, fill, text } from "../lib/dom.js";
 import { session, signOut, langButton, covers, may, whoText } from "../lib/staff.js";
 import { texts } from "./strings.js";
 import { clock } from "./parts.js";
+import { tell } from "./siren.js";
 import { alertsTab } from "./alerts.js";
 import { casesTab } from "./cases.js";
 import { ordersTab, problemsTab } from "./orders.js";
@@ -25,7 +26,7 @@ const TABS = {
   cases: { open: casesTab, roles: ["clerk", "manager", "supervisor"] },
   orders: { open: ordersTab, roles: OPERATORS },
   problems: { open: problemsTab, roles: OPERATORS },
-  messages: { open: messagesTab, roles: ["supervisor"] },
+  messages: { open: messagesTab, roles: OPERATORS },
   rules: { open: rulesTab, roles: ["supervisor"] },
   silences: { open: silencesTab, roles: OPERATORS },
 };
@@ -111,6 +112,7 @@ session().then((who) => {
     onSnapshot: heard,
     onDelta: heard,
     onState: () => { if (tab) { paintState(); heard(); } },
+    onNotice: (notice) => tell(notice.subject || notice.title || t("desk.title"), notice.text || "", notice.id),
     onError: (topic, code, detail) => fill($("bell"), h("span.tag.warn", null, detail || code)),
     mayReload: () => !document.querySelector("dialog, textarea"),
   });

@@ -30,6 +30,7 @@ export async function loadAgain(before) {
 /**
  * options: topics, token (a ticket's, else the cookie is used), board (a hall whose board may be open to all),
  *   onSnapshot(topic, data, frame), onDelta(topic, data, frame), onError(topic, code, detail),
+ *   onNotice(notice) for what is told to this person alone,
  *   onState(state, {resumed}) with "boot" | "live" | "stale" | "offline" | "denied",
  *   mayReload() and reloadWithinMs for a server that now serves a newer page.
  */
@@ -89,6 +90,8 @@ export function connectLive(options) {
         live.device = frame.device || null;
         for (const hear of greeted) hear(live.device);
       }
+    } else if (frame.notice) {
+      call("onNotice", frame.notice);
     } else if (topics.has(frame.topic)) {
       const entry = topics.get(frame.topic);
       if (frame.kind === "error") {
