@@ -7,11 +7,13 @@
 //! * [`source`]: rule files.
 //! * [`watch`]: one rule on one subject, from quiet to firing and back.
 //! * [`engine`]: all rules on all subjects, and [`message`], what is said of one.
-//! * [`trial`]: unit tests of rules, in simulated time. * [`shipped`]: the rules that come with the product.
+//! * [`trial`]: unit tests of rules, in simulated time. * [`backtest`]: what rules would have done.
+//! * [`shipped`]: the rules that come with the product.
 //!
 //! Nothing here reads a clock. The live desk, unit tests of rules, back-tests and replay after a crash
 //! run these lines.
 
+pub mod backtest;
 pub mod catalogue;
 pub mod condition;
 pub mod duration;

@@ -1,5 +1,6 @@
 //! What the case desk decides, told as given, when, then. One file per subject.
 
+mod backtest;
 mod board;
 mod desk;
 mod limits;
