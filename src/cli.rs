@@ -110,6 +110,10 @@ fn run(command: Command) -> Result<(), Failure> {
 }
 
 async fn serve(settings: Settings, with_demo: bool) -> Result<(), Failure> {
+    // As many as the machine allows: each screen takes two descriptors.
+    if let Err(cause) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%cause, "the limit of open files was not raised");
+    }
     let application = Application::build(settings, with_demo).await?;
     let base = format!("http://{}", application.address());
     println!("listening on {base}");

@@ -18,11 +18,13 @@ pub mod voice;
 pub mod web;
 
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App as HttpApp, HttpServer};
 use actors::clock::{ReplayClock, SystemClock};
@@ -37,6 +39,7 @@ use crate::devices::Devices;
 use crate::strips::Wires;
 use crate::web::App;
 use crate::web::auth::Auth;
+use crate::web::screen_socket::Connection;
 
 /// Old keys and sessions are removed so often.
 const PRUNE: Duration = Duration::from_secs(3600);
@@ -187,7 +190,12 @@ fn serve(listener: TcpListener, app: Data<App>) -> anyhow::Result<Server> {
     // Small frames go out at once, and a peer that acknowledges nothing is dropped by the kernel:
     // a jammed socket is never polled, so no timer of ours could do it.
     .tcp_nodelay(true)
-    .on_connect(move |connection, _| set_user_timeout(connection, stalled))
+    .on_connect(move |connection, data| {
+        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+            set_user_timeout(stream, stalled);
+            data.insert(Connection(stream.as_raw_fd()));
+        }
+    })
     .shutdown_timeout(2)
     // Its own handling of signals would end the halls' threads before they have kept a snapshot.
     .disable_signals()
@@ -196,10 +204,8 @@ fn serve(listener: TcpListener, app: Data<App>) -> anyhow::Result<Server> {
     Ok(server)
 }
 
-fn set_user_timeout(connection: &dyn std::any::Any, stalled: Duration) {
-    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
-        && let Err(cause) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stalled))
-    {
+fn set_user_timeout(stream: &TcpStream, stalled: Duration) {
+    if let Err(cause) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stalled)) {
         warn!(%cause, "a stalled client of this connection will linger");
     }
 }

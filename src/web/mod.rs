@@ -7,6 +7,7 @@ pub mod caller;
 pub mod error;
 pub mod once;
 pub mod openapi;
+mod pump;
 pub mod routes;
 pub mod screen_socket;
 

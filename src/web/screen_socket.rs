@@ -7,14 +7,23 @@
 //! while it is jammed; a cursor queues nothing, and the kernel drops a jammed socket
 //! (`server.stalled_secs`).
 //!
+//! Most sockets are written to directly, by the [pump](super::pump) of their thread. That is safe
+//! only while the server's own buffer in front of the socket is empty, and the server does not say
+//! so; the client does: a pong to a ping that nothing has followed proves that all before it has
+//! left. When the kernel takes no more, the rest goes by way of the server again.
+//!
 //! What waits for one socket is bounded: its unsent write, one answer per message it sent, and at
 //! most `TOPICS_MAX` cursors. Who sends too much or too often is shown the door.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::Future;
+use std::io::ErrorKind;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use actix::Addr;
@@ -44,6 +53,7 @@ use crate::web::access::{Action, Principal};
 use crate::web::auth::proofs;
 use crate::web::caller::address_of;
 use crate::web::error::{Problem, lang_of};
+use crate::web::pump::{self, Pumped, Pumping};
 
 /// Largest message a client may send, in bytes: a list of all topics of a large hall fits.
 const MESSAGE_MAX: usize = 32 * 1024;
@@ -62,6 +72,23 @@ const HEARTBEAT_EARLY: Duration = Duration::from_millis(250);
 
 /// Every so many heartbeats the rights are looked at again.
 const RIGHTS_EVERY: u32 = 4;
+
+/// Told with the ping that asks whether all before it has left.
+const ALL_LEFT: &[u8] = b"all-left";
+
+/// The connection that a request came by.
+#[derive(Clone, Copy)]
+pub struct Connection(pub RawFd);
+
+impl Connection {
+    /// A handle of its own, which must not outlive the connection's use by the server for long: it
+    /// keeps the connection open.
+    fn handle(self) -> Option<OwnedFd> {
+        // SAFETY: the server keeps the connection open while one of its requests is being handled.
+        let connection = unsafe { BorrowedFd::borrow_raw(self.0) };
+        connection.try_clone_to_owned().ok()
+    }
+}
 
 pub fn configure(config: &mut ServiceConfig) {
     config.service(open);
@@ -88,9 +115,11 @@ async fn open(
     let lang = lang_of(&request);
     let mut response = handshake(&request).map_err(|error| not_a_socket(&error))?;
     let address = address_of(&request);
-    let socket = ScreenSocket::new(app.into_inner(), who, address, lang, payload);
+    let line = request.conn_data::<Connection>().copied();
+    let line = line.and_then(Connection::handle);
+    let socket = ScreenSocket::new(app.into_inner(), who, address, lang, payload, line);
     Ok(response
-        .message_body(BodyStream::new(socket))?
+        .message_body(BodyStream::new(Feed::of(socket)))?
         .map_into_boxed_body())
 }
 
@@ -219,6 +248,13 @@ struct ScreenSocket {
     subscribing: FuturesUnordered<Subscribing>,
     looking: Option<Looking>,
     out: Vec<Bytes>,
+    /// The connection itself, to be written to directly.
+    line: Option<OwnedFd>,
+    way: Way,
+    /// Wakes the server's own handling of this connection.
+    server: Option<Waker>,
+    own: Weak<RefCell<Self>>,
+    beat_at: Instant,
     beat: Pin<Box<Sleep>>,
     beats: u32,
     allowance: f64,
@@ -226,8 +262,26 @@ struct ScreenSocket {
     closing: bool,
 }
 
+/// By which way frames leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Through the server.
+    Server,
+    /// Through the server, which was given a ping; `last` while nothing was given to it since.
+    Asked { last: bool },
+    /// Past the server, whose buffer is empty.
+    Direct,
+}
+
 impl ScreenSocket {
-    fn new(app: Arc<App>, who: Who, address: String, lang: Lang, payload: Payload) -> Self {
+    fn new(
+        app: Arc<App>,
+        who: Who,
+        address: String,
+        lang: Lang,
+        payload: Payload,
+        line: Option<OwnedFd>,
+    ) -> Self {
         let device = match &who {
             Who::Known { token } => app.auth.recognise(token, app.now()),
             Who::Holder(_) | Who::Viewer(_) => None,
@@ -252,6 +306,11 @@ impl ScreenSocket {
             subscribing: FuturesUnordered::new(),
             looking: None,
             out: vec![Bytes::from(text_frame(&hello.to_string()))],
+            line,
+            way: Way::Server,
+            server: None,
+            own: Weak::new(),
+            beat_at: Instant::now() + HEARTBEAT,
             beat: Box::pin(sleep_until(Instant::now() + HEARTBEAT)),
             beats: 0,
             allowance: BURST,
@@ -315,7 +374,14 @@ impl ScreenSocket {
         match frame {
             Frame::Text(text) => self.obey(&text),
             Frame::Ping(data) => self.send(Message::Pong(data)),
-            Frame::Pong(_) => {}
+            Frame::Pong(data) => {
+                if self.way == (Way::Asked { last: true }) && *data == *ALL_LEFT {
+                    self.way = Way::Direct;
+                    pump::join(self.own.clone());
+                } else if matches!(self.way, Way::Asked { .. }) {
+                    self.way = Way::Server;
+                }
+            }
             Frame::Close(reason) => {
                 let code = reason.map_or(CloseCode::Normal, |reason| reason.code);
                 self.close(code, "");
@@ -495,8 +561,20 @@ impl ScreenSocket {
 
     /// A heartbeat when its time has come, or nearly so and something goes out anyway.
     fn poll_beat(&mut self, task: &mut Context<'_>) {
+        if self.beat.deadline() != self.beat_at {
+            self.beat.as_mut().reset(self.beat_at);
+        }
         let due = self.beat.as_mut().poll(task).is_ready();
-        let near = !self.out.is_empty() && self.beat.deadline() <= Instant::now() + HEARTBEAT_EARLY;
+        self.beat_if_due(due, Instant::now(), task);
+        if self.beat.deadline() != self.beat_at {
+            self.beat.as_mut().reset(self.beat_at);
+            // The timer must know whom to wake.
+            let _ = self.beat.as_mut().poll(task);
+        }
+    }
+
+    fn beat_if_due(&mut self, due: bool, now: Instant, task: &mut Context<'_>) {
+        let near = !self.out.is_empty() && self.beat_at <= now + HEARTBEAT_EARLY;
         if !due && !near {
             return;
         }
@@ -511,9 +589,7 @@ impl ScreenSocket {
                 return;
             }
         }
-        self.beat.as_mut().reset(Instant::now() + HEARTBEAT);
-        // The timer must know whom to wake.
-        let _ = self.beat.as_mut().poll(task);
+        self.beat_at = now + HEARTBEAT;
         let beat = json!({"kind": "heartbeat", "at": self.app.now().rfc3339_utc(), "build": assets::build()});
         self.say(&beat);
     }
@@ -618,22 +694,152 @@ async fn find(
     }
 }
 
-impl Stream for ScreenSocket {
+impl ScreenSocket {
+    /// Hands the server what it shall send, and asks with it whether all before has left.
+    fn take_out_asking(&mut self) -> Option<Bytes> {
+        match self.way {
+            _ if self.out.is_empty() => {}
+            Way::Server if self.line.is_some() && !self.closing => {
+                self.send(Message::Ping(Bytes::from_static(ALL_LEFT)));
+                self.way = Way::Asked { last: true };
+            }
+            Way::Asked { .. } => self.way = Way::Asked { last: false },
+            Way::Server | Way::Direct => {}
+        }
+        self.take_out()
+    }
+
+    /// Writes past the server. What the kernel does not take is left to the server.
+    fn write(&mut self) {
+        let Some(bytes) = self.take_out() else { return };
+        let Some(line) = &self.line else { return };
+        match send_what_fits(line, bytes) {
+            Ok(rest) if rest.is_empty() => {}
+            Ok(rest) => {
+                self.out.push(rest);
+                self.way = Way::Server;
+            }
+            // The server finds the same and ends the connection.
+            Err(_) => self.payload_ended = true,
+        }
+    }
+
+    fn wake_server(&self) {
+        if let Some(server) = &self.server {
+            server.wake_by_ref();
+        }
+    }
+}
+
+/// Writes as much as the kernel takes now, and says what it does not.
+fn send_what_fits(line: &OwnedFd, mut bytes: Bytes) -> std::io::Result<Bytes> {
+    while !bytes.is_empty() {
+        match socket2::SockRef::from(line).send(&bytes) {
+            Ok(sent) => drop(bytes.split_to(sent)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
+}
+
+impl Pumped for ScreenSocket {
+    fn pump(&mut self, task: &mut Context<'_>, now: Instant) -> Pumping {
+        if self.way != Way::Direct || self.closing {
+            return Pumping::Left;
+        }
+        self.poll_looking(task);
+        self.poll_cursors(task);
+        self.beat_if_due(self.beat_at <= now, now, task);
+        let due = !self.out.is_empty();
+        self.write();
+        if self.way != Way::Direct || self.closing || self.payload_ended {
+            self.wake_server();
+            return Pumping::Left;
+        }
+        if due {
+            Pumping::Written
+        } else {
+            Pumping::NothingDue
+        }
+    }
+}
+
+/// A socket as the server knows it: a response body without end.
+struct Feed(Rc<RefCell<ScreenSocket>>);
+
+impl Feed {
+    fn of(socket: ScreenSocket) -> Self {
+        let socket = Rc::new(RefCell::new(socket));
+        socket.borrow_mut().own = Rc::downgrade(&socket);
+        Self(socket)
+    }
+}
+
+impl Stream for Feed {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let socket = self.get_mut();
+        let mut socket = self.0.borrow_mut();
+        if !socket
+            .server
+            .as_ref()
+            .is_some_and(|known| known.will_wake(task.waker()))
+        {
+            socket.server = Some(task.waker().clone());
+        }
         if !socket.closing {
+            let cursors = socket.cursors.len();
             socket.read(task);
             socket.poll_subscribing(task);
-            socket.poll_looking(task);
-            socket.poll_cursors(task);
-            socket.poll_beat(task);
+            if socket.way == Way::Direct {
+                if cursors != socket.cursors.len() || !socket.out.is_empty() {
+                    pump::wake();
+                }
+            } else {
+                socket.poll_looking(task);
+                socket.poll_cursors(task);
+                socket.poll_beat(task);
+            }
         }
-        match socket.take_out() {
+        if socket.way == Way::Direct {
+            socket.write();
+        }
+        match socket.take_out_asking() {
             Some(bytes) => Poll::Ready(Some(Ok(bytes))),
             None if socket.closing || socket.payload_ended => Poll::Ready(None),
             None => Poll::Pending,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_does_not_take_is_said_to_the_byte() {
+        let (near, mut far) = UnixStream::pair().expect("a pair");
+        near.set_nonblocking(true).expect("not blocking");
+        let line = OwnedFd::from(near);
+        let whole: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let mut rest = Bytes::from(whole.clone());
+        let (mut read, mut full) = (Vec::new(), 0);
+        while read.len() < whole.len() {
+            rest = send_what_fits(&line, rest).expect("sent");
+            full += u32::from(!rest.is_empty());
+            let mut some = vec![0; 70_000];
+            let n = far.read(&mut some).expect("read");
+            read.extend_from_slice(&some[..n]);
+        }
+        assert!(full > 3, "{full}");
+        assert!(read == whole);
+        drop(far);
+        let broken = send_what_fits(&line, Bytes::from_static(b"x"));
+        assert!(broken.is_err(), "{broken:?}");
     }
 }

@@ -607,6 +607,11 @@ impl Live {
                 Ok(awc::ws::Frame::Text(text)) => {
                     return Some(serde_json::from_slice(&text).expect("JSON"));
                 }
+                Ok(awc::ws::Frame::Ping(data)) => {
+                    let pong = awc::ws::Message::Pong(data);
+                    // A socket that ends meanwhile says so with the next frame.
+                    let _ = self.socket.send(pong).await;
+                }
                 Ok(awc::ws::Frame::Close(_)) | Err(_) => return None,
                 Ok(_) => {}
             }

@@ -332,6 +332,106 @@ async fn a_reader_that_never_reads_does_not_hinder_the_others() {
     drop(jammed);
 }
 
+/// A screen that is written to directly, then takes nothing for a while, then reads on: what it gets
+/// is whole frames without a gap.
+#[actix_web::test]
+async fn a_reader_that_falls_asleep_and_wakes_misses_nothing() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 400).await;
+    let screen = server.device("screen", "screen", "H1").await;
+    let mut stream = never_reads(&server.base, screen.token.as_deref().unwrap());
+    let mut frames = RawFrames::default();
+    // The ping that comes with the first frames is answered: from then on writes are direct.
+    while !frames.ping {
+        frames.read(&mut stream);
+    }
+    stream.write_all(&[0x8a, 0x88, 0, 0, 0, 0]).unwrap();
+    stream.write_all(b"all-left").unwrap();
+    frames.read(&mut stream);
+    // More than the kernel holds: the snapshot of a large hall, asked for again and again.
+    for _ in 0..30 {
+        stream.write_all(&subscription()).unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut last = Value::Null;
+    for round in 0..20 {
+        let notice = json!({"level": "notice", "text": {"zh": "忙", "en": format!("{round}")}});
+        let put = admin.put("/halls/H1/notice", notice).await;
+        last = put.expect(200)["seq"].clone();
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while frames.seq < number(&last) {
+        assert!(Instant::now() < deadline, "{} of {last}", frames.seq);
+        frames.read(&mut stream);
+    }
+    assert!(frames.texts > 30, "{}", frames.texts);
+}
+
+/// The frames of one hall as they come in, taken apart by hand.
+#[derive(Default)]
+struct RawFrames {
+    unread: Vec<u8>,
+    ping: bool,
+    texts: u32,
+    seq: u64,
+}
+
+impl RawFrames {
+    fn read(&mut self, stream: &mut TcpStream) {
+        let mut some = [0; 4096];
+        let read = stream.read(&mut some).unwrap();
+        assert_ne!(read, 0, "the socket ended");
+        self.unread.extend_from_slice(&some[..read]);
+        while let Some((start, end)) = self.first() {
+            match self.unread[0] {
+                0x81 => self.take(start, end),
+                0x89 => {
+                    assert_eq!(&self.unread[start..end], b"all-left");
+                    self.ping = true;
+                }
+                // The end of the handshake's head.
+                other => panic!("no frame begins with {other:#x}"),
+            }
+            self.unread.drain(..end);
+        }
+    }
+
+    /// Where the first frame's payload begins and ends, if it is whole.
+    fn first(&mut self) -> Option<(usize, usize)> {
+        if self.texts == 0
+            && !self.ping
+            && let Some(head) = self.unread.windows(4).position(|four| four == b"\r\n\r\n")
+        {
+            self.unread.drain(..head + 4);
+        }
+        let (start, len) = match *self.unread.get(1)? {
+            126 => {
+                let two = self.unread.get(2..4)?;
+                (4, usize::from(u16::from_be_bytes([two[0], two[1]])))
+            }
+            127 => {
+                let eight = self.unread.get(2..10)?.try_into().unwrap();
+                (10, usize::try_from(u64::from_be_bytes(eight)).unwrap())
+            }
+            short => (2, usize::from(short)),
+        };
+        (self.unread.len() >= start + len).then_some((start, start + len))
+    }
+
+    fn take(&mut self, start: usize, end: usize) {
+        let text: Value = serde_json::from_slice(&self.unread[start..end]).expect("whole JSON");
+        self.texts += 1;
+        if text["topic"] != "hall.H1" {
+            return;
+        }
+        let seq = number(&text["seq"]);
+        if text["kind"] == "delta" {
+            assert_eq!(seq, self.seq + 1, "a gap");
+        }
+        self.seq = seq;
+    }
+}
+
 /// A socket that follows a hall and is never read from; its buffers are small.
 fn never_reads(base: &str, token: &str) -> TcpStream {
     let address = base.trim_start_matches("http://");
@@ -350,12 +450,16 @@ fn never_reads(base: &str, token: &str) -> TcpStream {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 101");
+    stream.write_all(&subscription()).unwrap();
+    stream
+}
+
+/// A wish to follow hall H1, as a masked text frame whose mask is zero.
+fn subscription() -> Vec<u8> {
     let wish = br#"{"subscribe":["hall.H1"]}"#;
-    // A masked text frame whose mask is zero.
     let mut frame = vec![0x81, 0x80 | wish.len() as u8, 0, 0, 0, 0];
     frame.extend_from_slice(wish);
-    stream.write_all(&frame).unwrap();
-    stream
+    frame
 }
 
 /// Promise 5: what ends a session ends its sockets.
