@@ -4,7 +4,7 @@ import { get, post, put } from "../lib/api.js";
 import { t, nameOf } from "../lib/i18n.js";
 import { $, h, fill, openDialog } from "../lib/dom.js";
 import { form, table, tell, th } from "../lib/staff.js";
-import { button, clock, instant, lasting, severity, step, typed, word } from "./parts.js";
+import { button, clock, instant, lasting, listComma, severity, step, typed, word } from "./parts.js";
 
 const CHECK_MS = 500;
 const LOOK_BACK_DAYS = 7;
@@ -30,14 +30,24 @@ const path = (id, verb) => "/rules/" + encodeURIComponent(id) + (verb ? "/" + ve
 const faultsOf = (answer) => (answer && (answer.errors || answer.faults || answer.problems)) || [];
 const words = (one) => nameOf(one.message || one.detail || one.text) || JSON.stringify(one);
 
-/** What a run over recorded time found, as a person reads it. */
+/** How many alerts each hour of the day would have had. */
+function hours(counts) {
+  const most = Math.max(1, ...counts);
+  return h("div.hours", { role: "img", "aria-label": t("backtest.by-hour") }, counts.map((n, hour) => h("span", { title: hour + ":00 · " + n, style: "height:" + Math.max(2, Math.round((n / most) * 48)) + "px" }, "")));
+}
+
+/** What a run over recorded time found, and what differs from the rule in force. */
 function result(seen) {
-  const known = [["backtest.fired", seen.alerts !== undefined ? (Array.isArray(seen.alerts) ? seen.alerts.length : seen.alerts) : seen.fired], ["backtest.per-day", seen.per_operator_day], ["backtest.longest", seen.longest_secs !== undefined ? lasting(seen.longest_secs) : undefined], ["backtest.flaps", seen.flaps], ["backtest.missing", seen.missing],
-    ["backtest.now", seen.in_force && (seen.in_force.alerts !== undefined ? seen.in_force.alerts : seen.in_force.fired)]].filter(([, value]) => value !== undefined && value !== null);
-  const events = (Array.isArray(seen.alerts) ? seen.alerts : seen.events || seen.firings || []).slice(0, 50);
-  return h("div", { "data-backtest": "done" }, h("dl.facts", null, known.map(([key, value]) => [h("dt", null, t(key)), h("dd.num", null, h("b", null, String(value)))])),
-    events.length ? table([th("backtest.from"), th("backtest.until"), th("alert.subject"), th("message.text")], events.map((one) => h("tr", null, h("td.num.nowrap", null, clock(one.from || one.at || one.raised_at)), h("td.num.nowrap", null, one.until || one.resolved_at ? clock(one.until || one.resolved_at) : "—"), h("td", null, nameOf(one.label) || (one.subject && one.subject.id) || one.subject || ""), h("td", null, nameOf(one.text) || ""))), "") : null,
-    seen.detail ? h("p.dim", null, nameOf(seen.detail)) : null);
+  const report = seen.report || seen;
+  const rule = (report.rules || [])[0] || {};
+  const load = report.load || {};
+  const found = seen.difference || seen.differences;
+  const other = Array.isArray(found) ? found[0] : found;
+  const row = (key, value) => (value === undefined || value === null ? null : [h("dt", null, t(key)), h("dd.num", null, h("b", null, String(value)))]);
+  return h("div", { "data-backtest": "done" }, h("dl.facts", null, row("backtest.fired", rule.raised), row("backtest.standing", rule.standing), row("backtest.subjects", rule.subjects), row("backtest.median", rule.median_secs === undefined || rule.median_secs === null ? null : lasting(rule.median_secs)),
+    row("backtest.longest", rule.longest_secs ? lasting(rule.longest_secs) + " · " + (rule.longest || "") : null), row("backtest.busiest", rule.busiest_10min), row("backtest.per-day", typeof load.per_operator_day === "number" ? Math.round(load.per_operator_day * 10) / 10 : null), row("backtest.missing", rule.without_data ? rule.without_data + " · " + (rule.missing || []).join(listComma()) : null),
+    other ? [row("backtest.now", other.in_force === false ? "—" : other.raised_in_force), row("backtest.only-new", other.only_new), row("backtest.only-now", other.only_in_force)] : null),
+  (rule.by_hour || []).some(Boolean) ? [h("p.small.dim", null, t("backtest.by-hour")), hours(rule.by_hour)] : null);
 }
 
 /** Asks for a period, runs the rule over it, and then perhaps offers to go on. */
@@ -73,8 +83,8 @@ export function rulesTab(main, desk, asked) {
     const subjects = catalogue.subjects || catalogue.items || catalogue;
     const all = Array.isArray(subjects) ? subjects : Object.entries(subjects).map(([kind, list]) => ({ kind, variables: list.variables || list }));
     const put1 = (name) => () => { area.setRangeText(name, area.selectionStart, area.selectionEnd, "end"); area.focus(); area.dispatchEvent(new Event("input")); };
-    const unit = (one) => [one.type, one.unit].filter(Boolean).join(" · ");
-    return all.map((subject) => h("details", { "data-subject": subject.kind || subject.subject }, h("summary", null, word("subject.", subject.kind || subject.subject)), h("ul", null, (subject.variables || []).map((one) => h("li", null, h("button.variable", { type: "button", onclick: put1(one.name) }, h("code", null, one.name)), h("span.dim.small", null, " " + unit(one)), h("span.small", null, nameOf(one.meaning || one.description)))))));
+    const unit = (one) => [one.kind || one.type, one.unit === "none" ? "" : one.unit, (one.texts || []).join(" | ")].filter(Boolean).join(" · ");
+    return all.map((subject) => h("details", { "data-subject": subject.kind || subject.subject }, h("summary", null, word("subject.", subject.kind || subject.subject)), h("ul", null, (subject.variables || []).map((one) => h("li", null, h("button.variable", { type: "button", onclick: put1(one.name) }, h("code", null, one.name)), h("span.dim.small", null, " " + unit(one)), h("span.small", null, nameOf(one.meaning || one)))))));
   }
 
   async function editor(id) {
