@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::Settings;
-use crate::{Application, print_bridge, replay, telemetry};
+use crate::{Application, print_bridge, replay, rule_files, telemetry};
 
 /// Real-time operations center for service halls 大厅管家
 #[derive(Parser)]
@@ -34,6 +34,11 @@ enum Command {
     Replay(replay::Options),
     /// Let a kiosk's page print on the printer of its own machine 取号机打印桥
     PrintBridge(print_bridge::Options),
+    /// Check, test and try rules of the alert desk 预警规则
+    Rules {
+        #[command(subcommand)]
+        action: rule_files::Action,
+    },
     /// Print every setting with its default and meaning 显示默认设置
     Settings,
 }
@@ -102,6 +107,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::PrintBridge(options) => {
             actix_web::rt::System::new().block_on(print_bridge::run(options))
         }
+        Command::Rules { action } => rule_files::run(action),
         Command::Settings => {
             print!("{}", crate::config::DEFAULTS);
             Ok(())

@@ -11,6 +11,7 @@ pub mod devices;
 pub mod first_start;
 pub mod print_bridge;
 pub mod replay;
+pub mod rule_files;
 pub mod store;
 pub mod strips;
 pub mod telemetry;

@@ -168,7 +168,10 @@ fn every_text_is_there_in_both_languages() {
     let mut unknown = Vec::new();
     for (name, text) in files() {
         // memory.get("…") ends like t("…")
-        let text = text.replace(".get(", "").replace(".set(", "").replace(".closest(", "");
+        let text = text
+            .replace(".get(", "")
+            .replace(".set(", "")
+            .replace(".closest(", "");
         let quoted = [
             "t(\"",
             "t2(\"",

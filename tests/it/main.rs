@@ -17,6 +17,7 @@ mod loader;
 mod outage;
 mod print_bridge;
 mod recovery;
+mod rule_files;
 mod scenarios;
 mod strips;
 mod visitor_pages;
