@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::Settings;
-use crate::{Application, print_bridge, replay, rule_files, telemetry};
+use crate::{Application, cases, print_bridge, replay, rule_files, telemetry};
 
 /// Real-time operations center for service halls 大厅管家
 #[derive(Parser)]
@@ -32,6 +32,13 @@ enum Command {
     },
     /// Feed a recorded day of arrivals through a hall of a running server 回放取号记录
     Replay(replay::Options),
+    /// Take in what another system has recorded 导入历史数据
+    Import {
+        #[command(subcommand)]
+        what: Import,
+    },
+    /// List the cases open, near due or overdue at an instant 查询某一时刻的办件
+    Cases(cases::at::Options),
     /// Let a kiosk's page print on the printer of its own machine 取号机打印桥
     PrintBridge(print_bridge::Options),
     /// Check, test and try rules of the alert desk 预警规则
@@ -41,6 +48,12 @@ enum Command {
     },
     /// Print every setting with its default and meaning 显示默认设置
     Settings,
+}
+
+#[derive(Subcommand)]
+enum Import {
+    /// A log of cases: one row per step 办件
+    Cases(cases::import::Options),
 }
 
 /// Why a command ended badly, which its exit code tells.
@@ -104,6 +117,10 @@ fn run(command: Command) -> Result<(), Failure> {
             actix_web::rt::System::new().block_on(serve(settings, demo))
         }
         Command::Replay(options) => actix_web::rt::System::new().block_on(replay::run(options)),
+        Command::Import {
+            what: Import::Cases(options),
+        } => actix_web::rt::System::new().block_on(cases::import::run(options)),
+        Command::Cases(options) => actix_web::rt::System::new().block_on(cases::at::run(options)),
         Command::PrintBridge(options) => {
             actix_web::rt::System::new().block_on(print_bridge::run(options))
         }

@@ -1,10 +1,13 @@
 //! Settings: the embedded, commented `default.toml`, then a file, then the environment.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use config::{Config, Environment, File, FileFormat};
+use rules::hours::{DayTime, Weekday};
+use rules::time::TimeZone;
 use serde::Deserialize;
 
 use crate::strips::Networks;
@@ -22,6 +25,7 @@ pub struct Settings {
     pub devices: Devices,
     pub strips: Strips,
     pub voice: Voice,
+    pub cases: Cases,
     pub demo: Demo,
     pub log: Log,
 }
@@ -85,6 +89,18 @@ pub struct Voice {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Cases {
+    pub time_zone: TimeZone,
+    pub weekdays: BTreeSet<Weekday>,
+    pub closes_at: DayTime,
+    pub calendar: PathBuf,
+    pub near_due_days: u32,
+    pub acceptance_limit_days: u32,
+    pub keep_ended_days: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Demo {
     pub speed: f64,
     pub seed: u64,
@@ -114,6 +130,7 @@ impl Settings {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("server.origins")
+            .with_list_parse_key("cases.weekdays")
             .with_list_parse_key("strips.networks");
         let settings: Self = layers
             .add_source(environment)
@@ -146,6 +163,7 @@ impl Settings {
             self.devices.silent_secs > 0,
             "devices.silent_secs must be at least 1"
         );
+        crate::cases::settings(&self.cases)?;
         ensure!(
             (0.1..=600.0).contains(&self.demo.speed),
             "demo.speed must lie between 0.1 and 600"

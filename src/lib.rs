@@ -4,11 +4,13 @@
 //! What a hall decides is in `rules`, who carries it in `actors`, what screens see in `dashboards`,
 //! recorded and rehearsed days in `simulations`.
 
+pub mod cases;
 pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod devices;
 pub mod first_start;
+mod http_client;
 pub mod print_bridge;
 pub mod replay;
 pub mod rule_files;
@@ -105,8 +107,12 @@ impl Application {
         let strips = strips::start(&system, &stores.records, wires)
             .await
             .context("could not load the LED strips")?;
+        let case_settings = Arc::new(cases::settings(&settings.cases)?);
+        let cases = cases::start(&system, &case_settings).await?;
         let app = Data::new(App {
             system,
+            cases,
+            case_settings,
             records: stores.records,
             auth,
             devices,
@@ -168,6 +174,7 @@ impl Application {
         self.server.await?;
         info!("stopping");
         app.strips.farewell().await;
+        app.cases.keep_snapshot().await;
         let _ = app.system.supervisor.send(KeepAll).await;
         Ok(())
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use anyhow::{Context as _, bail};
-use awc::Client;
 use chrono::{NaiveDate, NaiveTime};
 use clap::Args;
 use serde_json::{Value, json};
@@ -18,10 +17,7 @@ use simulations::schedule::{Arrival, of_day};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::cli::Failure;
-use crate::web::auth::random_hex;
-
-/// A command that did not get through is sent again so often, under the same key.
-const TRIES: u32 = 5;
+use crate::http_client::HttpClient;
 
 /// How long simulated clerks wait before they look for people again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -61,9 +57,7 @@ pub struct Options {
 }
 
 struct Server {
-    http: Client,
-    base: String,
-    token: String,
+    http: HttpClient,
     hall: String,
 }
 
@@ -232,69 +226,18 @@ impl Progress {
 
 impl Server {
     async fn sign_in(options: &Options) -> anyhow::Result<Self> {
-        let password = std::env::var("HALLKEEPER_PASSWORD")
-            .context("HALLKEEPER_PASSWORD holds no password for the account")?;
-        let mut server = Self {
-            http: Client::builder().timeout(Duration::from_secs(10)).finish(),
-            base: format!("{}/api/v1", options.target.trim_end_matches('/')),
-            token: String::new(),
+        Ok(Self {
+            http: HttpClient::sign_in(&options.target, &options.username).await?,
             hall: options.hall.clone(),
-        };
-        let credentials = json!({"username": options.username, "password": password});
-        match server.post("/session", &credentials).await? {
-            (StatusCode::OK, body) => {
-                server.token = body["token"].as_str().unwrap_or_default().to_owned();
-                Ok(server)
-            }
-            (_, body) => bail!(
-                "could not sign in as {}: {}",
-                options.username,
-                body["detail"]
-            ),
-        }
+        })
     }
 
-    /// Posts until the server has answered; the key makes a repeat harmless.
     async fn post(&self, path: &str, body: &Value) -> anyhow::Result<(StatusCode, Value)> {
-        let key = random_hex(12)?;
-        let url = format!("{}{path}", self.base);
-        for tried in 1.. {
-            let mut request = self
-                .http
-                .post(&url)
-                .insert_header(("Idempotency-Key", key.clone()))
-                .insert_header(("Accept-Language", "en"));
-            if !self.token.is_empty() {
-                request = request.bearer_auth(&self.token);
-            }
-            match request.send_json(body).await {
-                Ok(mut answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => {
-                    let body = answer.json::<Value>().await.unwrap_or(Value::Null);
-                    return Ok((answer.status(), body));
-                }
-                _ if tried < TRIES => sleep(Duration::from_millis(200 * u64::from(tried))).await,
-                Ok(answer) => bail!("{url}: {}", answer.status()),
-                Err(cause) => bail!("{url}: {cause}"),
-            }
-        }
-        bail!("{url}: no answer")
+        self.http.post(path, body).await
     }
 
     async fn snapshot(&self) -> anyhow::Result<Value> {
-        let url = format!("{}/halls/{}", self.base, self.hall);
-        let request = self.http.get(&url).bearer_auth(&self.token);
-        let mut answer = request
-            .send()
-            .await
-            .map_err(|cause| anyhow::anyhow!("{url}: {cause}"))?;
-        if answer.status() != StatusCode::OK {
-            bail!("hall {}: {}", self.hall, answer.status());
-        }
-        answer
-            .json::<Value>()
-            .limit(16 << 20)
-            .await
-            .map_err(|cause| anyhow::anyhow!("{url}: {cause}"))
+        self.http.get(&format!("/halls/{}", self.hall)).await
     }
 
     /// The hall's services with their mean service time in seconds.

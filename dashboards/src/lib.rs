@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod assets;
 pub mod board;
+pub mod cases;
 pub mod city;
 pub mod floor;
 pub mod frame;

@@ -78,6 +78,19 @@ pub struct Years {
     pub years: BTreeMap<String, Year>,
 }
 
+/// The announced years that come with the product.
+pub const HOLIDAYS_CN: &str = include_str!("../data/holidays-cn.toml");
+
+impl Years {
+    /// Reads a calendar file.
+    ///
+    /// # Errors
+    /// What cannot be, with its line and column.
+    pub fn read(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+    }
+}
+
 impl Calendar {
     /// Takes the years of a file, each in place of what was known of that year.
     ///
@@ -348,6 +361,17 @@ mod tests {
         let due = moment("2026-11-09T17:30:00+08:00");
         assert!(calendar.back(due, 1) < due);
         assert!(calendar.days_left(due, Timestamp::from_millis(0)) > 0);
+    }
+
+    #[test]
+    fn the_announced_years_are_known() {
+        let mut calendar = Calendar::default();
+        let years = Years::read(HOLIDAYS_CN).expect("the file reads");
+        calendar.add(&years).expect("the years can be");
+        let works = |day: &str| calendar.is_working(date(day));
+        assert!(!works("2025-10-08") && works("2025-10-11") && works("2025-10-09"));
+        assert!(!works("2026-02-23") && works("2026-02-28") && works("2026-11-02"));
+        assert!(works("2027-10-01"), "not announced");
     }
 
     #[test]

@@ -52,11 +52,29 @@ pub async fn open(url: &str, data_dir: &Path) -> anyhow::Result<Stores> {
     let store = SqliteStore::open(&path)
         .await
         .with_context(|| format!("could not open the SQLite database {}", path.display()))?;
-    let records = Records::sqlite(&path, store.turn()).await?;
+    let records = Records::sqlite(&path, Some(store.turn())).await?;
     Ok(Stores {
         journal: Arc::new(store),
         records,
     })
+}
+
+/// Opens the records of a database to read them, also while a server has it open. The schema must be
+/// up to date; nothing may be written.
+///
+/// # Errors
+/// The database cannot be reached.
+pub async fn open_to_read(url: &str, data_dir: &Path) -> anyhow::Result<Records> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Records::postgres(url).await;
+    }
+    let Some(path) = sqlite_path(url, data_dir) else {
+        bail!("the database's address must begin with sqlite: or postgres://");
+    };
+    if !path.exists() {
+        bail!("there is no database at {}", path.display());
+    }
+    Records::sqlite(&path, None).await
 }
 
 fn sqlite_path(url: &str, data_dir: &Path) -> Option<PathBuf> {

@@ -17,9 +17,11 @@ use std::time::Instant;
 use actix_web::error::QueryPayloadError;
 use actix_web::web::{self, ServiceConfig};
 use actors::clock::SystemClock;
+use actors::desk::Desk;
 use actors::ports::Clock as _;
 use actors::strip::Strips;
 use actors::supervisor::HallHandle;
+use rules::cases::{CaseDesk, Settings as CaseSettings};
 use rules::ids::HallId;
 use rules::time::Timestamp;
 
@@ -41,6 +43,10 @@ pub struct App {
     pub auth: Auth,
     pub devices: Arc<Devices>,
     pub strips: Strips,
+    /// All cases of all departments.
+    pub cases: Desk<CaseDesk>,
+    /// What their limits are counted by.
+    pub case_settings: Arc<CaseSettings>,
     /// What is spoken with.
     pub clips: Clips,
     pub settings: Settings,
@@ -157,6 +163,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::devices::configure)
                         .configure(routes::floor::configure)
                         .configure(routes::people::configure)
+                        .configure(routes::cases::configure)
                         .configure(routes::audit::configure),
                 )
                 .default_service(web::to(routes::unknown_path)),

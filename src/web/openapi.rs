@@ -8,8 +8,8 @@ use crate::web::error::ProblemBody;
 use crate::web::routes::strips;
 use crate::web::routes::visitors;
 use crate::web::routes::{
-    accounts, audit, devices, floor, halls, notice, people, session, ticket_lists, tickets, voice,
-    windows,
+    accounts, audit, cases, devices, floor, halls, notice, people, session, ticket_lists, tickets,
+    voice, windows,
 };
 
 #[derive(OpenApi)]
@@ -82,7 +82,13 @@ use crate::web::routes::{
         people::show_tags,
         people::add_tag,
         people::remove_tag,
-        people::feed_case,
+        cases::tell_case,
+        cases::list,
+        cases::board,
+        cases::unregistered,
+        cases::show,
+        cases::tell_step,
+        cases::handle_case,
         audit::list,
         strips::preview,
         strips::list,

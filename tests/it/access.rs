@@ -41,14 +41,15 @@ impl Right {
 
 fn attempts() -> Vec<Attempt> {
     use Action::{
-        CallAtWindow, ExportTickets, FeedCases, IssueTicket, ManageDevices, ManageHall, ManageTags,
-        PostNotice, ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeFloor, SeeHall, Speak,
-        WorkWindow,
+        CallAtWindow, ExportTickets, FeedCases, HandleCases, IssueTicket, ManageDevices,
+        ManageHall, ManageTags, PostNotice, ReadAudit, ReadTickets, RegisterHall, ReportDevice,
+        SeeCases, SeeFloor, SeeHall, Speak, WorkWindow,
     };
     use Right::{AddClerk, Anywhere, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
     let tag = json!({"person": person, "tag": "elderly"});
-    let case = json!({"case_no": "K1", "holder": person, "item": "x", "state": "accepted"});
+    let case = known_case();
+    let progress = json!({"kind": "progress", "at": "2025-01-06T10:00:00+08:00"});
     let device = json!({"id": "a b", "kind": "kiosk", "hall": "H1"});
     let clerk = json!({
         "username": "new", "password": "long-enough-7", "roles": ["clerk"], "halls": ["H1"],
@@ -188,9 +189,26 @@ fn attempts() -> Vec<Attempt> {
     );
     add(Anywhere(ManageTags), post, "/tags", Some(&tag));
     add(Anywhere(ManageTags), delete, "/tags", Some(&tag));
-    add(Anywhere(FeedCases), post, "/cases", Some(&case));
+    add(InHall(FeedCases), post, "/cases", Some(&case));
+    add(InHall(FeedCases), post, "/cases/K1/steps", Some(&progress));
+    add(Anywhere(SeeCases), get, "/cases", None);
+    add(Anywhere(SeeCases), get, "/cases?group=todo", None);
+    add(Anywhere(SeeCases), get, "/cases/board", None);
+    add(InHall(SeeCases), get, "/cases/unregistered?hall=H1", None);
+    add(InHall(SeeCases), get, "/cases/K1", None);
+    for verb in ["accept", "urge", "assign"] {
+        let path = format!("/cases/K1/{verb}");
+        add(InHall(HandleCases), post, &path, Some(&none));
+    }
     add(Anywhere(ReadAudit), get, "/audit", None);
     attempts
+}
+
+fn known_case() -> Value {
+    json!({
+        "case_no": "K1", "holder": {"kind": "phone", "id_number": "13812345678"}, "item": "x",
+        "hall": "H1", "received_at": "2025-01-06T09:00:00+08:00",
+    })
 }
 
 const WINDOW_VERBS: [&str; 12] = [
@@ -246,6 +264,7 @@ async fn each_role_may_do_what_the_table_says_and_every_refusal_is_in_the_audit(
     let admin = server.hall("H1", 1).await;
     server.hall("H2", 1).await;
     admin.issue("H1", "S1").await;
+    admin.post("/cases", known_case()).await.expect(201);
     let attempts = attempts();
     let mut refusals: BTreeMap<String, u64> = BTreeMap::new();
     for role in Role::ALL {

@@ -14,14 +14,15 @@ use actors::ports::{
     Append, Entry, Head, IdempotencyKey, PortError, Rejected, Store, StreamId, decode,
 };
 use hallkeeper::store::records::{
-    AccountRow, AuditEntry, AuditFilter, CaseRow, Claim, DeviceRow, HallTicket, ItemFilter,
+    AccountRow, AuditEntry, AuditFilter, Claim, ClosedLoop, DeviceRow, HallTicket, ItemFilter,
     ItemSort, SessionRow, StoreError, TagRow, TicketFilter, TicketSort,
 };
 use hallkeeper::store::{Records, Stores, open};
+use rules::cases::{CaseCommand, CaseDesk, Settings as CaseSettings, Telling, Told};
 use rules::hall::{Event, Recorded};
 use rules::identity::{Holder, HolderClass, IdentityKind};
 use rules::ids::{HallId, TicketId, Token, WindowId};
-use rules::machine::{Item, ItemKind};
+use rules::machine::{Item, ItemKind, Machine as _};
 use rules::ticket::{Channel, Ticket, TicketState};
 use rules::time::Timestamp;
 use sqlx::Connection as _;
@@ -180,7 +181,8 @@ macro_rules! of_the_records {
             accounts_are_kept,
             sessions_end_with_their_account,
             devices_are_kept,
-            tags_and_cases_are_kept,
+            tags_are_kept,
+            a_persons_cases_and_a_halls_closed_loop_are_found,
             the_audit_log_is_paged_newest_first,
             a_setting_is_set_once,
             a_claimed_request_is_answered_once,
@@ -724,7 +726,7 @@ async fn devices_are_kept(bench: Bench) {
     assert_eq!(records.delete_device("k1").await, Ok(false));
 }
 
-async fn tags_and_cases_are_kept(bench: Bench) {
+async fn tags_are_kept(bench: Bench) {
     let records = records(&bench);
     let tag = |name: &str| TagRow {
         person: "p1".into(),
@@ -740,28 +742,71 @@ async fn tags_and_cases_are_kept(bench: Bench) {
         Ok(vec![tag("elderly"), tag("soldier")])
     );
     assert_eq!(records.remove_tag("p1", "soldier").await, Ok(true));
-    let case = |number: &str, state: &str, secs| CaseRow {
-        case_no: number.into(),
-        person: "p1".into(),
-        item: "社保".into(),
-        state: state.into(),
-        department: "人社局".into(),
-        due_at: (secs > 1).then(start),
-        updated_at: start().plus_secs(secs),
-    };
-    for news in [
-        case("c1", "open", 1),
-        case("c2", "open", 2),
-        case("c1", "done", 3),
-    ] {
-        assert_eq!(records.upsert_case(&news).await, Ok(()));
+}
+
+/// Rows of cases as the case desk writes them, one after the other.
+fn case_items(cases: &[&str]) -> Vec<Item> {
+    let mut desk = CaseDesk::default();
+    for (minute, case) in (0..).zip(cases) {
+        let at = start().plus_secs(minute * 60);
+        let telling = Telling {
+            case_no: case.parse().expect("a number"),
+            told: Told {
+                received_at: Some(at),
+                ..Told::default()
+            },
+            steps: Vec::new(),
+        };
+        let tell = CaseCommand::Tell(vec![telling]);
+        for event in desk.decide(&tell, "source", at).expect("told") {
+            desk.apply(&rules::machine::Recorded {
+                seq: desk.seq() + 1,
+                at,
+                by: "source".to_owned(),
+                event,
+            });
+        }
     }
-    assert_eq!(
-        records.upsert_case(&case("c1", "late news", 0)).await,
-        Ok(())
-    );
-    let newest_first = vec![case("c1", "done", 3), case("c2", "open", 2)];
-    assert_eq!(records.cases_of("p1").await, Ok(newest_first));
+    let again = CaseCommand::SetSettings(CaseSettings {
+        near_due_days: 2,
+        ..CaseSettings::default()
+    });
+    let event = desk.decide(&again, "settings", start()).expect("set")[0].clone();
+    desk.items(&[rules::machine::Recorded {
+        seq: desk.seq() + 1,
+        at: start(),
+        by: "settings".to_owned(),
+        event,
+    }])
+}
+
+async fn a_persons_cases_and_a_halls_closed_loop_are_found(bench: Bench) {
+    let hall = Hall::taken(&bench, "H1").await;
+    let append = Append {
+        items: case_items(&["c1", "c2", "c3"]),
+        ..hall.append(&events(1..=1))
+    };
+    commit_one(&bench, append).await;
+    let records = records(&bench);
+    for case in ["c1", "c3", "c1"] {
+        assert_eq!(records.add_case_holder("p1", case).await, Ok(()));
+    }
+    let cases = records.cases_of("p1").await.expect("cases");
+    let names: Vec<_> = cases.iter().map(|case| case.case_no.as_str()).collect();
+    assert_eq!(names, ["c3", "c1"], "newest first");
+    let home = "H1".parse().expect("a hall");
+    let tickets = [TicketId(1), TicketId(2)];
+    for _ in 0..2 {
+        let linked = records.add_case_tickets(&home, &tickets, "c1").await;
+        assert_eq!(linked, Ok(()));
+    }
+    let nothing = ClosedLoop {
+        completed: 0,
+        linked: 0,
+    };
+    let day = "2026-11-02";
+    assert_eq!(records.closed_loop(&home, day).await, Ok(nothing));
+    assert_eq!(records.unregistered(&home, day, 0, 10).await, Ok(vec![]));
 }
 
 async fn the_audit_log_is_paged_newest_first(bench: Bench) {

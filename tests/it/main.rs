@@ -9,6 +9,7 @@ mod access;
 mod bad_input;
 mod board;
 mod browser;
+mod cases;
 mod desks;
 mod harness;
 mod journal_contract;

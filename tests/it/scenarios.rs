@@ -2,6 +2,7 @@
 
 mod boards;
 mod calling;
+mod cases;
 mod city;
 mod console;
 mod devices;

@@ -150,7 +150,7 @@ pub struct Filter {
     pub handler: Option<String>,
     /// Whose work lists the groups are.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub person: Option<String>,
+    pub whose: Option<String>,
 }
 
 /// How a case handed to the province's system today stands there.
@@ -193,7 +193,7 @@ impl Filter {
         fn is<T: PartialEq>(wanted: &Option<T>, value: impl FnOnce() -> T) -> bool {
             wanted.as_ref().is_none_or(|wanted| *wanted == value())
         }
-        let person = self.person.as_deref();
+        let person = self.whose.as_deref();
         is(&self.group, || Group::of(case, person))
             && is(&self.state, || case.state)
             && is(&self.time, || case.time_state(now))

@@ -108,6 +108,9 @@ pub struct Told {
     #[serde(default)]
     pub item: String,
     pub department: String,
+    /// Within the department.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Account or name of who is responsible.
     #[serde(default)]
     pub handler: Option<String>,

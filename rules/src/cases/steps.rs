@@ -140,6 +140,32 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    pub const ALL: [Self; 23] = [
+        Self::Submitted,
+        Self::PreReviewBegun,
+        Self::PreReviewPassed,
+        Self::MaterialsDelayed,
+        Self::MaterialsSubmitted,
+        Self::Accepted,
+        Self::ReviewBegun,
+        Self::SupplementAsked,
+        Self::SupplementAnswered,
+        Self::Suspended,
+        Self::Resumed,
+        Self::Progress,
+        Self::Extended,
+        Self::Assigned,
+        Self::Urged,
+        Self::SyncSent,
+        Self::SyncAcked,
+        Self::Returned,
+        Self::Refused,
+        Self::Voided,
+        Self::Closed,
+        Self::ResultIssued,
+        Self::Archived,
+    ];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Submitted => "submitted",
@@ -166,6 +192,10 @@ impl StepKind {
             Self::ResultIssued => "result_issued",
             Self::Archived => "archived",
         }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text)
     }
 
     /// Moves the case along; the others only tell of it.

@@ -9,38 +9,14 @@ use rules::time::Timestamp;
 
 use crate::{Desk, at, due, no, promised, received};
 
-const KINDS: [K; 22] = [
-    K::Submitted,
-    K::PreReviewBegun,
-    K::PreReviewPassed,
-    K::MaterialsDelayed,
-    K::MaterialsSubmitted,
-    K::Accepted,
-    K::ReviewBegun,
-    K::SupplementAsked,
-    K::SupplementAnswered,
-    K::Suspended,
-    K::Resumed,
-    K::Progress,
-    K::Assigned,
-    K::Urged,
-    K::SyncSent,
-    K::SyncAcked,
-    K::Returned,
-    K::Refused,
-    K::Voided,
-    K::Closed,
-    K::ResultIssued,
-    K::Archived,
-];
-
 fn begin() -> Timestamp {
     at("11-02 09:00")
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
-    (select(&KINDS[..]), 0_u64..20 * 24).prop_map(|(kind, hour)| Step {
+    (select(&K::ALL[..]), 0_u64..20 * 24).prop_map(|(kind, hour)| Step {
         to: (kind == K::Assigned).then(|| "zhou".to_owned()),
+        due_at: (kind == K::Extended).then(|| crate::moment("11-16 17:30")),
         ..Step::new(kind, begin().plus_secs(hour * 3600))
     })
 }

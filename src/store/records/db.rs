@@ -30,7 +30,7 @@ pub(super) struct Db {
 }
 
 impl Db {
-    pub(super) async fn sqlite(path: &Path, turn: Arc<Turn>) -> anyhow::Result<Self> {
+    pub(super) async fn sqlite(path: &Path, turn: Option<Arc<Turn>>) -> anyhow::Result<Self> {
         let prepare = format!(
             "pragma busy_timeout = {}; pragma synchronous = full; pragma foreign_keys = on; \
              pragma wal_autocheckpoint = {CHECKPOINT_PAGES}",
@@ -41,10 +41,7 @@ impl Db {
             Box::pin(async move { connection.execute(prepare).await.map(drop) })
         });
         let pool = connect(options, &file_url(path)?).await?;
-        Ok(Self {
-            pool,
-            turn: Some(turn),
-        })
+        Ok(Self { pool, turn })
     }
 
     pub(super) async fn postgres(url: &str) -> anyhow::Result<Self> {

@@ -27,7 +27,7 @@ use thiserror::Error;
 
 pub use accounts::AccountRow;
 pub use audit::{AuditEntry, AuditFilter, AuditPage, AuditRow};
-pub use cases::CaseRow;
+pub use cases::{ClosedLoop, Unregistered};
 pub use devices::DeviceRow;
 pub use items::{ItemFilter, ItemPage, ItemSort};
 pub use keys::Claim;
@@ -64,7 +64,8 @@ pub struct Records {
 }
 
 impl Records {
-    pub(super) async fn sqlite(path: &Path, turn: Arc<Turn>) -> anyhow::Result<Self> {
+    /// Without a turn nothing may be written.
+    pub(super) async fn sqlite(path: &Path, turn: Option<Arc<Turn>>) -> anyhow::Result<Self> {
         let db = Db::sqlite(path, turn).await?;
         Ok(Self { db })
     }

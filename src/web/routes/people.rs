@@ -1,15 +1,14 @@
-//! What is known of people by a keyed hash of their document: tags, and the cases they have.
+//! What is known of people by a keyed hash of their document: their tags.
 
 use actix_web::web::{Data, Query, ServiceConfig};
 use actix_web::{HttpResponse, delete, get, post};
 use rules::identity::IdentityKind;
 use rules::ids::Tag;
-use rules::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::store::records::{CaseRow, TagRow};
+use crate::store::records::TagRow;
 use crate::web::App;
 use crate::web::access::Action;
 use crate::web::body::Body;
@@ -21,8 +20,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(show_tags)
         .service(add_tag)
-        .service(remove_tag)
-        .service(feed_case);
+        .service(remove_tag);
 }
 
 /// A person, by a document.
@@ -35,7 +33,11 @@ pub struct Person {
 }
 
 impl Person {
-    fn hash(&self, app: &App) -> Result<String, Problem> {
+    /// The keyed hash of the document.
+    ///
+    /// # Errors
+    /// `invalid_field` when there is no such number.
+    pub fn hash(&self, app: &App) -> Result<String, Problem> {
         let number = self.id_number.trim().to_ascii_uppercase();
         self.kind
             .check(&number)
@@ -110,76 +112,4 @@ async fn remove_tag(app: Data<App>, caller: Caller, body: Body) -> Result<HttpRe
     app.audit(&caller, "tag_removed", &hash, json!({"tag": tag}))
         .await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// A case of a person, as the case system tells it. The console lists it beside the ticket.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CaseBody {
-    case_no: String,
-    holder: Person,
-    item: String,
-    /// As in the case system; closed, refused, returned, void and archived count as ended.
-    state: String,
-    #[serde(default)]
-    department: String,
-    /// RFC 3339.
-    due_at: Option<String>,
-}
-
-/// Whether a case lies behind.
-pub fn is_closed(state: &str) -> bool {
-    matches!(
-        state,
-        "closed" | "refused" | "returned" | "void" | "result_issued" | "archived"
-    )
-}
-
-pub fn case_face(case: &CaseRow) -> Value {
-    json!({
-        "case_no": case.case_no, "item": case.item, "state": case.state,
-        "department": case.department, "due_at": case.due_at.map(Timestamp::rfc3339_utc),
-    })
-}
-
-/// Tells of a case; telling again replaces what was told.
-#[utoipa::path(post, path = "/api/v1/cases", tag = "people", request_body = CaseBody,
-    responses((status = 201, body = Object), (status = 422, body = ProblemBody)))]
-#[post("/cases")]
-async fn feed_case(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
-    caller.require(&app, Action::FeedCases)?;
-    let case: CaseBody = body.parse()?;
-    once(&app, &caller, &body, keep_case(&app, case)).await
-}
-
-async fn keep_case(app: &App, case: CaseBody) -> Result<Value, Problem> {
-    let texts = [
-        ("case_no", &case.case_no, 1),
-        ("item", &case.item, 1),
-        ("state", &case.state, 1),
-        ("department", &case.department, 0),
-    ];
-    for (field, text, least) in texts {
-        if !(least..=200).contains(&text.chars().count()) {
-            return Err(Problem::invalid(field, "1 to 200 characters"));
-        }
-    }
-    let due_at = match &case.due_at {
-        Some(text) => Some(
-            Timestamp::parse_rfc3339(text)
-                .ok_or_else(|| Problem::invalid("due_at", "RFC 3339 is needed"))?,
-        ),
-        None => None,
-    };
-    let row = CaseRow {
-        person: case.holder.hash(app)?,
-        case_no: case.case_no,
-        item: case.item,
-        state: case.state,
-        department: case.department,
-        due_at,
-        updated_at: app.now(),
-    };
-    app.records.upsert_case(&row).await?;
-    Ok(case_face(&row))
 }

@@ -7,6 +7,7 @@ use actors::ports::IdempotencyKey;
 use actors::supervisor::HallHandle;
 use actors::window::{self, Ask, Beat};
 use dashboards::answer::TicketFace;
+use rules::cases::{Case, State};
 use rules::hall::{Command, Event, Hall};
 use rules::ids::{ClerkId, HallId, ServiceId, TicketId, WindowId};
 use rules::name::Name;
@@ -347,25 +348,9 @@ async fn holder(
         Some(person) => app.records.cases_of(person).await?,
         None => Vec::new(),
     };
-    let (history, current): (Vec<Value>, Vec<Value>) = cases
-        .iter()
-        .map(|case| {
-            (
-                crate::web::routes::people::is_closed(&case.state),
-                crate::web::routes::people::case_face(case),
-            )
-        })
-        .fold(
-            (Vec::new(), Vec::new()),
-            |(mut history, mut current), (closed, case)| {
-                if closed {
-                    history.push(case)
-                } else {
-                    current.push(case)
-                }
-                (history, current)
-            },
-        );
+    let behind = |case: &&Case| case.state.is_ended() || case.state == State::Returned;
+    let (history, current): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(behind);
+    let lines = |cases: Vec<&Case>| cases.into_iter().map(case_line).collect::<Vec<_>>();
     Ok(HttpResponse::Ok().json(json!({
         "ticket": ticket.id,
         "number": ticket.number,
@@ -381,8 +366,16 @@ async fn holder(
         "green": face.green,
         "appointment": face.appointment,
         "earlier_visits": earlier,
-        "cases": {"current": current, "history": history},
+        "cases": {"current": lines(current), "history": lines(history)},
     })))
+}
+
+/// A case as the holder's card shows it.
+fn case_line(case: &Case) -> Value {
+    json!({
+        "case_no": case.case_no, "item": case.told.item, "state": case.state,
+        "department": case.told.department, "due_at": case.limits.due,
+    })
 }
 
 /// The name of a visit's service, if its hall still has it.

@@ -58,18 +58,17 @@ async fn the_holders_open_cases_are_current_and_the_closed_one_is_history() {
     let admin = server.hall("H1", 1).await;
     let clerk = server.person("wang", "clerk", &["H1"]).await;
     let person = json!({"kind": "id_card", "id_number": ID_CARD});
-    for (case, state) in [("K1", "in_review"), ("K2", "accepted"), ("K3", "in_review")] {
+    for case in ["K1", "K2", "K3"] {
         let case = json!({
-            "case_no": case, "holder": person, "item": "企业设立", "state": state,
-            "department": "市场监管局", "due_at": "2026-11-30T17:00:00+08:00",
+            "case_no": case, "holder": person, "item": "企业设立", "department": "市场监管局",
+            "received_at": "2025-11-03T09:00:00+08:00", "due_at": "2025-11-30T17:00:00+08:00",
         });
         admin.post("/cases", case).await.expect(201);
     }
-    // Told again: it was closed meanwhile.
-    let closed = json!({"case_no": "K3", "holder": person, "item": "企业设立", "state": "closed"});
-    admin.post("/cases", closed).await.expect(201);
+    let closed = json!({"kind": "closed", "at": "2025-11-04T09:00:00+08:00"});
+    admin.post("/cases/K3/steps", closed).await.expect(201);
     let other = json!({"kind": "passport", "id_number": "E12345678"});
-    let case = json!({"case_no": "K4", "holder": other, "item": "签证", "state": "accepted"});
+    let case = json!({"case_no": "K4", "holder": other, "item": "签证"});
     admin.post("/cases", case).await.expect(201);
 
     clerk.open_windows("H1", &["1"]).await;
@@ -91,6 +90,8 @@ async fn the_holders_open_cases_are_current_and_the_closed_one_is_history() {
     current.sort();
     assert_eq!(current, ["K1", "K2"]);
     assert_eq!(names(&card["cases"]["history"]), ["K3"]);
+    let due = &card["cases"]["history"][0]["due_at"];
+    assert_eq!(due, "2025-11-30T17:00:00+08:00");
     for secret in [ID_CARD, FULL_NAME, PHONE] {
         assert!(!card.to_string().contains(secret), "{card}");
     }

@@ -215,9 +215,9 @@ async fn accounts_tags_and_cases_are_not_made_twice_under_one_key() {
     script.send("/users", user("Li"), user("Lee")).await;
     let tag = |tag: &str| json!({"person": person, "tag": tag});
     script.send("/tags", tag("elderly"), tag("disabled")).await;
-    let case = |state: &str| json!({"case_no": "K1", "holder": person, "item": "企业设立", "state": state});
+    let case = |item: &str| json!({"case_no": "K1", "holder": person, "item": item});
     script
-        .send("/cases", case("accepted"), case("closed"))
+        .send("/cases", case("企业设立"), case("企业注销"))
         .await;
     server.kill();
     server.restart();
@@ -226,7 +226,7 @@ async fn accounts_tags_and_cases_are_not_made_twice_under_one_key() {
     }
     // A key belongs to its sender.
     let li = server.sign_in("li", "long-enough-7").await;
-    let other = li.post_keyed("/cases", "key-2", case("accepted")).await;
+    let other = li.post_keyed("/cases", "key-2", case("企业设立")).await;
     other.refused(403, "forbidden");
 }
 

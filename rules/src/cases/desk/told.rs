@@ -166,6 +166,7 @@ fn check(telling: &Telling, now: Timestamp) -> Result<(), CaseRefusal> {
     text("item", &told.item, 0)?;
     text("department", &told.department, 0)?;
     let optional = [
+        ("group", &told.group),
         ("handler", &told.handler),
         ("applicant_masked", &told.applicant_masked),
         ("channel", &told.channel),
