@@ -31,6 +31,13 @@ function comparisons(why) {
 const messages = (list) => h("ul.sent", null, list.map((one) => h("li", null, h("span.num.dim", null, clock(one.queued_at || one.at)), h("span", null, one.receiver, " · ", word("way.", one.way), " · ", word("cause.", one.cause)),
   h("span.tag" + (one.state === "delivered" ? ".good" : one.state === "dead" ? ".warn" : ""), null, word("message-state.", one.state)))));
 
+/** The curve with the line that its rule draws, if that is a number. */
+function course({ curve: known, why }) {
+  const data = Array.isArray(known) ? { points: known } : known;
+  const first = ((why && why.then) || [])[0] || {};
+  return curve(typeof data.threshold !== "number" && typeof first.right === "number" ? Object.assign({}, data, { threshold: first.right }) : data);
+}
+
 export function detail(desk, current) {
   let whole = null;     // the server's answer about one alert
   let looks = "";       // of the face it was asked for
@@ -100,7 +107,7 @@ export function detail(desk, current) {
       remediesOf(face), fault ? h("p.note.bad", null, fault.detail || fault.message) : null,
       why ? h("section", null, h("h3", null, t("why.title")), h("p.small", null, t("why.rule", { rule: face.rule, version: face.rule_version }), " ", why.since ? t("why.since", { at: clock(why.since) }) : ""), why.when ? h("p", null, h("code", null, why.when)) : null, comparisons(why),
         why.clears_when ? h("p.small", null, t("why.clears"), " ", h("code", null, why.clears_when)) : null) : null,
-      known && known.curve ? h("section", null, h("h3", null, t("curve.title")), curve(known.curve)) : null,
+      known && known.curve ? h("section", null, h("h3", null, t("curve.title")), course(known)) : null,
       known ? h("section", null, h("h3", null, t("alert.timeline")), history(known.timeline || known.entries)) : null,
       known ? h("section", null, h("h3", null, t("alert.messages")), (known.messages || []).length ? messages(known.messages) : h("p.dim", null, t("alert.no-messages"))) : null);
   }
