@@ -33,7 +33,7 @@ export function casesTab(main, desk, asked) {
   }
 
   const count = (prefix) => (one) => h("button.count." + one.name, { type: "button", "data-count": one.name, "aria-pressed": String(same(one.filter || {})), onclick: () => open(one.filter || {}) },
-    h("b.num", null, number(one.count)), h("span", null, (SHAPES[one.name] ? SHAPES[one.name] + " " : "") + one.label || word(prefix, one.name)));
+    h("b.num", null, number(one.count)), h("span", null, (SHAPES[one.name] ? SHAPES[one.name] + " " : "") + (one.label || word(prefix, one.name))));
 
   async function board() {
     looked = performance.now();
