@@ -27,8 +27,12 @@ notify = ["role:supervisor"]
 `;
 
 const path = (id, verb) => "/rules/" + encodeURIComponent(id) + (verb ? "/" + verb : "");
-const faultsOf = (answer) => (answer && (answer.errors || answer.faults || answer.problems)) || [];
-const words = (one) => nameOf(one.message || one.detail || one.text) || JSON.stringify(one);
+/** Mistakes with their places, and the rule's own tests that do not pass. */
+function faultsOf(answer) {
+  const { faults = [], failed = [] } = answer || {};
+  return faults.concat(failed.map((one) => ({ message: t("rule.test-failed", { name: one.test, at: lasting(((one.failures || [])[0] || {}).at_secs) }) })));
+}
+const words = (one) => nameOf(one.message) || one.code || "";
 
 /** How many alerts each hour of the day would have had. */
 function hours(counts) {
@@ -59,8 +63,8 @@ function backtest(id, source, goOn) {
       h("label.field", { "data-field": "until" }, h("span", null, t("alert.until")), h("input", { name: "until", type: "datetime-local", value: typed(Date.now()) }))), t("rule.run"), async (input) => {
       const body = { from: instant(input.from.value), until: instant(input.until.value) };
       if (source) body.source = source;
-      fill(out, result(await post(path(id, "backtest"), body)));
-      if (next) next.disabled = false;
+      if (next) next.disabled = false; // seen, or seen that it cannot be run
+      fill(out, result(await post(path(id, "backtest"), body, { retry: false })));
     }), out, h("div.btns", null, next, h("button.btn", { type: "button", onclick: () => close(null) }, t("form.cancel"))));
   });
 }
@@ -120,7 +124,7 @@ export function rulesTab(main, desk, asked) {
     function say(list) {
       number(new Set(list.map((one) => one.line)));
       save.disabled = list.length > 0;
-      fill(faults, list.length ? h("ul", null, list.map((one) => h("li", null, h("button.fault", { type: "button", "data-line": one.line, "data-column": one.column, onclick: () => go(one) }, h("b.num", null, t("rule.at", { line: one.line || "?", column: one.column || "?" })), " " + words(one))))) : h("p.good", null, "✓ " + t("rule.fine")));
+      fill(faults, list.length ? h("ul", null, list.map((one) => h("li", null, h("button.fault", { type: "button", "data-line": one.line, "data-column": one.column, onclick: () => go(one) }, one.line ? h("b.num", null, t("rule.at", { line: one.line, column: one.column })) : "▲", " " + words(one))))) : h("p.good", null, "✓ " + t("rule.fine")));
     }
     async function check() {
       turn += 1;
