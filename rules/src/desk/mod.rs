@@ -396,13 +396,17 @@ impl Machine for AlertDesk {
             _ => None,
         });
         let mut items = self.alerts.rows_after(&alerts);
-        items.extend(
-            self.orders
-                .rows_after(&events_of(recorded, |event| match event {
-                    Event::Order(event) => Some(event),
-                    _ => None,
-                })),
-        );
+        let orders = events_of(recorded, |event| match event {
+            Event::Order(event) => Some(event),
+            _ => None,
+        });
+        items.extend(self.orders.rows_after(&orders));
+        items.extend(orders.iter().filter_map(|(.., event)| match event {
+            OrderEvent::OrderCreated { order, new } => {
+                self.problems.row_linked(new.problem?, *order)
+            }
+            OrderEvent::OrderStepped { .. } | OrderEvent::OrderOverdue { .. } => None,
+        }));
         items.extend(
             self.problems
                 .rows_after(&events_of(recorded, |event| match event {

@@ -143,6 +143,14 @@ impl MessageEvent {
         }
     }
 
+    /// The new message, if this is one.
+    pub fn queued(&self) -> Option<&Message> {
+        match self {
+            Self::MessageQueued { message } => Some(message),
+            _ => None,
+        }
+    }
+
     fn message(&self) -> Option<MessageId> {
         match self {
             Self::MessageQueued { message } => Some(message.id),
@@ -547,6 +555,12 @@ impl Messages {
             .filter_map(|(_, id)| self.all.get(id))
     }
 
+    /// When the first message after `now` is to go out.
+    pub fn next_due_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut later = self.due.range((now, MessageId(u64::MAX))..);
+        later.next().map(|(at, _)| *at)
+    }
+
     /// When the next message is to go out, which may be past.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
@@ -603,27 +617,16 @@ impl Messages {
 
     /// Rows of the messages that these events touch, as they will be after them.
     pub fn rows_after(&self, events: &[(Timestamp, &str, &MessageEvent)]) -> Vec<Item> {
-        let touched = events.iter().filter_map(|(_, _, event)| event.message());
+        let touched = events.iter().filter_map(|(.., event)| event.message());
+        let copy = |id| Some((id, self.all.get(&id)?.clone()));
         let mut part = Self {
-            all: touched
-                .filter_map(|id| Some((id, self.all.get(&id)?.clone())))
-                .collect(),
+            all: touched.filter_map(copy).collect(),
             ..Self::default()
         };
         for (at, _, event) in events {
             part.apply(*at, event);
         }
-        part.items(events.iter().map(|(_, _, event)| *event))
-    }
-
-    /// Rows of the messages that these events touch.
-    pub fn items<'a>(&self, events: impl IntoIterator<Item = &'a MessageEvent>) -> Vec<Item> {
-        let touched: BTreeSet<MessageId> = events
-            .into_iter()
-            .filter_map(MessageEvent::message)
-            .collect();
-        let known = touched.iter().filter_map(|id| self.all.get(id));
-        known.map(Message::item).collect()
+        part.all.values().map(Message::item).collect()
     }
 }
 

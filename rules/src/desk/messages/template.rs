@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::announcement::{Announcement, severity_words};
+use super::announcement::{Announcement, Cause, severity_words};
+use crate::alerts::rule::Severity;
 use crate::desk::receivers::{Receiver, WayKind};
-use crate::name::Name;
-use crate::time::Timestamp;
+use crate::name::{Lang, Name};
+use crate::time::{TimeZone, Timestamp};
 
 /// The names that a template may have in braces.
 pub const VARIABLES: [&str; 8] = [
@@ -69,14 +70,44 @@ impl Template {
             .find_map(|(field, text)| Some((field, fault_of(text)?)))
     }
 
+    /// Subject and text of an example, for whoever writes the template.
+    pub fn example(&self, lang: Lang, at: Timestamp) -> (String, String) {
+        let about = Announcement {
+            key: String::new(),
+            alert: Some("A-000123".to_owned()),
+            cause: Cause::Raised,
+            severity: Severity::Warning,
+            title: Name::new("办件超期", "Case overdue"),
+            text: Name::new(
+                "办件 2026-000123 已超期 2 个工作日",
+                "Case 2026-000123 is 2 working days overdue",
+            ),
+            audience: Vec::new(),
+            handler: None,
+            hall: "H1".parse().ok(),
+            department: Some("住建局".into()),
+        };
+        self.written(&about, lang, TimeZone::SHANGHAI, at)
+    }
+
     /// Subject and text for one receiver. Subjects have one line.
     pub fn render(&self, about: &Announcement, to: &Receiver, at: Timestamp) -> (String, String) {
-        let values = |name: &str| value_of(name, about, to, at);
-        let subject: String = fill(self.subject.get(to.lang), values)
+        self.written(about, to.lang, to.time_zone, at)
+    }
+
+    fn written(
+        &self,
+        about: &Announcement,
+        lang: Lang,
+        zone: TimeZone,
+        at: Timestamp,
+    ) -> (String, String) {
+        let values = |name: &str| value_of(name, about, lang, zone, at);
+        let subject: String = fill(self.subject.get(lang), values)
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        let text = fill(self.text.get(to.lang), values);
+        let text = fill(self.text.get(lang), values);
         (
             cut(subject.trim(), SUBJECT_MAX_CHARS),
             cut(text.trim_end(), TEXT_MAX_CHARS),
@@ -84,12 +115,12 @@ impl Template {
     }
 }
 
-fn value_of(name: &str, about: &Announcement, to: &Receiver, at: Timestamp) -> String {
+fn value_of(name: &str, about: &Announcement, lang: Lang, zone: TimeZone, at: Timestamp) -> String {
     let dash = || "–".to_owned();
-    let words = |words: Name| words.get(to.lang).to_owned();
+    let words = |words: Name| words.get(lang).to_owned();
     match name {
-        "title" => about.title.get(to.lang).to_owned(),
-        "text" => about.text.get(to.lang).to_owned(),
+        "title" => about.title.get(lang).to_owned(),
+        "text" => about.text.get(lang).to_owned(),
         "severity" => words(severity_words(about.severity)),
         "cause" => words(about.cause.words()),
         "alert" => about.alert.clone().unwrap_or_else(dash),
@@ -98,15 +129,15 @@ fn value_of(name: &str, about: &Announcement, to: &Receiver, at: Timestamp) -> S
             .department
             .as_ref()
             .map_or_else(dash, ToString::to_string),
-        "at" => local_minute(to, at),
+        "at" => local_minute(zone, at),
         _ => String::new(),
     }
 }
 
 /// `2026-11-02 09:05` where the receiver is.
-fn local_minute(to: &Receiver, at: Timestamp) -> String {
-    let date = to.time_zone.date_of(at);
-    let time = to.time_zone.time_of(at).to_string();
+fn local_minute(zone: TimeZone, at: Timestamp) -> String {
+    let date = zone.date_of(at);
+    let time = zone.time_of(at).to_string();
     format!("{date} {}", time.get(..5).unwrap_or_default())
 }
 

@@ -315,24 +315,16 @@ impl Orders {
 
     /// Rows of the orders that these events touch, as they will be after them.
     pub fn rows_after(&self, events: &[(Timestamp, &str, &OrderEvent)]) -> Vec<Item> {
-        let touched = events.iter().map(|(_, _, event)| event.order());
+        let touched: BTreeSet<OrderId> = events.iter().map(|(.., event)| event.order()).collect();
+        let copy = |id: &OrderId| Some((*id, self.all.get(id)?.clone()));
         let mut part = Self {
-            all: touched
-                .filter_map(|id| Some((id, self.all.get(&id)?.clone())))
-                .collect(),
+            all: touched.iter().filter_map(copy).collect(),
             ..Self::default()
         };
         for (at, by, event) in events {
             part.apply(*at, by, event);
         }
-        part.items(events.iter().map(|(_, _, event)| *event))
-    }
-
-    /// Rows of the orders that these events touch.
-    pub fn items<'a>(&self, events: impl IntoIterator<Item = &'a OrderEvent>) -> Vec<Item> {
-        let touched: BTreeSet<OrderId> = events.into_iter().map(OrderEvent::order).collect();
-        let known = touched.iter().filter_map(|id| self.all.get(id));
-        known.map(WorkOrder::item).collect()
+        part.all.values().map(WorkOrder::item).collect()
     }
 }
 

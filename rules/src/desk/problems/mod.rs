@@ -358,29 +358,26 @@ impl Problems {
 
     /// Rows of the problems that these events touch, as they will be after them.
     pub fn rows_after(&self, events: &[(Timestamp, &str, &ProblemEvent)]) -> Vec<Item> {
-        let touched = events.iter().map(|(_, _, event)| event.problem());
-        let mut part = Self {
-            all: touched
-                .filter_map(|id| Some((id, self.all.get(&id)?.clone())))
-                .collect(),
-            ..Self::default()
-        };
+        let mut part = self.part(events.iter().map(|(.., event)| event.problem()));
         for (at, by, event) in events {
             part.apply(*at, by, event);
         }
-        part.items(events.iter().map(|(_, _, event)| *event))
+        part.all.values().map(Problem::item).collect()
     }
 
-    /// Rows of the problems that these events touch.
-    pub fn items<'a>(&self, events: impl IntoIterator<Item = &'a ProblemEvent>) -> Vec<Item> {
-        let touched = events.into_iter().map(ProblemEvent::problem);
-        self.rows(&touched.collect())
+    /// The row of a problem once it is linked with a work order.
+    pub fn row_linked(&self, problem: ProblemId, order: OrderId) -> Option<Item> {
+        let mut part = self.part([problem]);
+        part.link(problem, order);
+        part.all.values().map(Problem::item).next()
     }
 
-    /// Rows of these problems.
-    pub fn rows(&self, ids: &BTreeSet<ProblemId>) -> Vec<Item> {
-        let known = ids.iter().filter_map(|id| self.all.get(id));
-        known.map(Problem::item).collect()
+    fn part(&self, ids: impl IntoIterator<Item = ProblemId>) -> Self {
+        let copy = |id| Some((id, self.all.get(&id)?.clone()));
+        Self {
+            all: ids.into_iter().filter_map(copy).collect(),
+            ..Self::default()
+        }
     }
 }
 
