@@ -10,6 +10,7 @@ use rules::hours::{DayTime, Weekday};
 use rules::time::TimeZone;
 use serde::Deserialize;
 
+use crate::notices::settings::Notices;
 use crate::strips::Networks;
 
 /// The defaults, which are also the manual.
@@ -26,6 +27,7 @@ pub struct Settings {
     pub strips: Strips,
     pub voice: Voice,
     pub cases: Cases,
+    pub notices: Notices,
     pub demo: Demo,
     pub log: Log,
 }
@@ -176,7 +178,7 @@ impl Settings {
             self.server.stalled_secs >= 1,
             "server.stalled_secs must be at least 1"
         );
-        Ok(())
+        self.notices.check()
     }
 }
 

@@ -15,6 +15,7 @@ mod harness;
 mod journal_contract;
 mod live_feed;
 mod loader;
+mod notices;
 mod outage;
 mod print_bridge;
 mod recovery;
