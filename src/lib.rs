@@ -11,6 +11,7 @@ pub mod demo;
 pub mod devices;
 pub mod first_start;
 mod http_client;
+pub mod notices;
 pub mod print_bridge;
 pub mod replay;
 pub mod rule_files;
@@ -35,10 +36,12 @@ use actors::ports::Clock as _;
 use actors::supervisor::{KeepAll, StartAll};
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::config::Settings;
 use crate::devices::Devices;
+use crate::notices::driver::Lanes;
+use crate::notices::push::DeskPush;
 use crate::strips::Wires;
 use crate::web::App;
 use crate::web::auth::Auth;
@@ -109,10 +112,17 @@ impl Application {
             .context("could not load the LED strips")?;
         let case_settings = Arc::new(cases::settings(&settings.cases)?);
         let cases = cases::start(&system, &case_settings).await?;
+        let desk = system
+            .start_desk(Arc::new(SystemClock))
+            .await
+            .context("could not rebuild the alert desk")?;
         let app = Data::new(App {
             system,
             cases,
             case_settings,
+            desk,
+            push: DeskPush::default(),
+            lanes: Lanes::default(),
             records: stores.records,
             auth,
             devices,
@@ -161,6 +171,7 @@ impl Application {
         let app = self.app.clone();
         actix_web::rt::spawn(prune_for_ever(app.clone()));
         actix_web::rt::spawn(watch_devices_for_ever(app.clone()));
+        actix_web::rt::spawn(deliver_for_ever(app.clone()));
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let server = self.server.handle();
@@ -175,6 +186,7 @@ impl Application {
         info!("stopping");
         app.strips.farewell().await;
         app.cases.keep_snapshot().await;
+        app.desk.keep_snapshot().await;
         let _ = app.system.supervisor.send(KeepAll).await;
         Ok(())
     }
@@ -224,6 +236,14 @@ async fn prune_for_ever(app: Data<App>) {
             warn!(%cause, "old keys and sessions not removed");
         }
         tokio::time::sleep(PRUNE).await;
+    }
+}
+
+async fn deliver_for_ever(app: Data<App>) {
+    let settings = app.settings.notices.clone();
+    let (push, lanes) = (app.push.clone(), app.lanes.clone());
+    if let Err(cause) = notices::driver::run(app.desk.clone(), settings, push, lanes).await {
+        error!(%cause, "notices are not delivered");
     }
 }
 

@@ -22,6 +22,7 @@ use actors::ports::Clock as _;
 use actors::strip::Strips;
 use actors::supervisor::HallHandle;
 use rules::cases::{CaseDesk, Settings as CaseSettings};
+use rules::desk::AlertDesk;
 use rules::ids::HallId;
 use rules::time::Timestamp;
 
@@ -29,6 +30,8 @@ use dashboards::voice::Clips;
 
 use crate::config::Settings;
 use crate::devices::Devices;
+use crate::notices::driver::Lanes;
+use crate::notices::push::DeskPush;
 use crate::store::Records;
 use crate::store::records::{AuditEntry, StoreError};
 use crate::web::access::Principal;
@@ -47,6 +50,12 @@ pub struct App {
     pub cases: Desk<CaseDesk>,
     /// What their limits are counted by.
     pub case_settings: Arc<CaseSettings>,
+    /// Alerts, work orders, problems and notices.
+    pub desk: Desk<AlertDesk>,
+    /// The desk pages that people have open.
+    pub push: DeskPush,
+    /// How the servers fare that notices go to.
+    pub lanes: Lanes,
     /// What is spoken with.
     pub clips: Clips,
     pub settings: Settings,
@@ -164,6 +173,10 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::floor::configure)
                         .configure(routes::people::configure)
                         .configure(routes::cases::configure)
+                        .configure(routes::work_orders::configure)
+                        .configure(routes::problems::configure)
+                        .configure(routes::messages::configure)
+                        .configure(routes::receivers::configure)
                         .configure(routes::audit::configure),
                 )
                 .default_service(web::to(routes::unknown_path)),

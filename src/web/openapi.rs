@@ -8,8 +8,8 @@ use crate::web::error::ProblemBody;
 use crate::web::routes::strips;
 use crate::web::routes::visitors;
 use crate::web::routes::{
-    accounts, audit, cases, devices, floor, halls, notice, people, session, ticket_lists, tickets,
-    voice, windows,
+    accounts, audit, cases, devices, floor, halls, messages, notice, people, problems, receivers,
+    session, ticket_lists, tickets, voice, windows, work_orders,
 };
 
 #[derive(OpenApi)]
@@ -95,6 +95,29 @@ use crate::web::routes::{
         strips::show,
         strips::put,
         strips::remove,
+        work_orders::list,
+        work_orders::create,
+        work_orders::statistics,
+        work_orders::show,
+        work_orders::step,
+        problems::list,
+        problems::add,
+        problems::statistics,
+        problems::show,
+        problems::step,
+        messages::list,
+        messages::statistics,
+        messages::show,
+        messages::resend,
+        messages::templates,
+        messages::preview,
+        messages::set_template,
+        messages::reset_template,
+        receivers::list,
+        receivers::show,
+        receivers::put_receiver,
+        receivers::remove,
+        receivers::test,
     ),
     components(schemas(ProblemBody))
 )]

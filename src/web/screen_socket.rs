@@ -44,7 +44,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rules::ids::{HallId, Token};
 use rules::name::Lang;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
@@ -247,6 +248,8 @@ struct ScreenSocket {
     cursors: Vec<Cursor>,
     subscribing: FuturesUnordered<Subscribing>,
     looking: Option<Looking>,
+    /// What is told to this person alone, once the page follows the alerts.
+    notices: Option<mpsc::Receiver<Value>>,
     out: Vec<Bytes>,
     /// The connection itself, to be written to directly.
     line: Option<OwnedFd>,
@@ -305,6 +308,7 @@ impl ScreenSocket {
             cursors: Vec::new(),
             subscribing: FuturesUnordered::new(),
             looking: None,
+            notices: None,
             out: vec![Bytes::from(text_frame(&hello.to_string()))],
             line,
             way: Way::Server,
@@ -320,7 +324,7 @@ impl ScreenSocket {
         }
     }
 
-    fn say(&mut self, message: &serde_json::Value) {
+    fn say(&mut self, message: &Value) {
         self.out.push(Bytes::from(text_frame(&message.to_string())));
     }
 
@@ -456,6 +460,7 @@ impl ScreenSocket {
     fn subscribe(&mut self, topic: String, since: Option<u64>) {
         match self.may_follow(&topic) {
             Ok(watch) => {
+                self.hear_notices(&topic);
                 let app = Arc::clone(&self.app);
                 let viewer = match &self.who {
                     Who::Viewer(hall) => Some(hall.clone()),
@@ -479,6 +484,24 @@ impl ScreenSocket {
                 }
                 self.refuse(NoTopic { topic, code });
             }
+        }
+    }
+
+    /// Whoever follows the alerts has the desk open and can be told of them there.
+    fn hear_notices(&mut self, topic: &str) {
+        if self.notices.is_some() || topic.split('.').next() != Some("alerts") {
+            return;
+        }
+        if let Some(principal) = self.principal() {
+            self.notices = Some(self.app.push.open(&principal.name));
+        }
+    }
+
+    fn poll_notices(&mut self, task: &mut Context<'_>) {
+        while let Some(Poll::Ready(Some(notice))) =
+            self.notices.as_mut().map(|notices| notices.poll_recv(task))
+        {
+            self.say(&notice);
         }
     }
 
@@ -751,6 +774,7 @@ impl Pumped for ScreenSocket {
         }
         self.poll_looking(task);
         self.poll_cursors(task);
+        self.poll_notices(task);
         self.beat_if_due(self.beat_at <= now, now, task);
         let due = !self.out.is_empty();
         self.write();
@@ -800,6 +824,7 @@ impl Stream for Feed {
             } else {
                 socket.poll_looking(task);
                 socket.poll_cursors(task);
+                socket.poll_notices(task);
                 socket.poll_beat(task);
             }
         }

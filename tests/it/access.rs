@@ -41,9 +41,9 @@ impl Right {
 
 fn attempts() -> Vec<Attempt> {
     use Action::{
-        CallAtWindow, ExportTickets, FeedCases, HandleCases, IssueTicket, ManageDevices,
-        ManageHall, ManageTags, PostNotice, ReadAudit, ReadTickets, RegisterHall, ReportDevice,
-        SeeCases, SeeFloor, SeeHall, Speak, WorkWindow,
+        CallAtWindow, ExportTickets, FeedCases, HandleCases, HandleOrders, IssueTicket,
+        ManageDevices, ManageHall, ManageNotices, ManageTags, PostNotice, ReadAudit, ReadTickets,
+        RegisterHall, ReportDevice, SeeAlerts, SeeCases, SeeFloor, SeeHall, Speak, WorkWindow,
     };
     use Right::{AddClerk, Anywhere, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
@@ -201,6 +201,37 @@ fn attempts() -> Vec<Attempt> {
         add(InHall(HandleCases), post, &path, Some(&none));
     }
     add(Anywhere(ReadAudit), get, "/audit", None);
+    for (list, one, verbs) in [
+        ("/work-orders", "/work-orders/WO-000000", ORDER_VERBS),
+        ("/problems", "/problems/P-000000", PROBLEM_VERBS),
+    ] {
+        add(Anywhere(HandleOrders), get, list, None);
+        add(Anywhere(HandleOrders), post, list, Some(&none));
+        let statistics = format!("{list}/statistics");
+        add(Anywhere(HandleOrders), get, &statistics, None);
+        add(Anywhere(HandleOrders), get, one, None);
+        for verb in verbs {
+            let path = format!("{one}/{verb}");
+            add(Anywhere(HandleOrders), post, &path, Some(&none));
+        }
+    }
+    for path in ["/messages", "/messages/statistics", "/messages/M-000000"] {
+        add(Anywhere(SeeAlerts), get, path, None);
+    }
+    for path in [
+        "/messages/M-000000/resend",
+        "/message-templates/preview",
+        "/receivers/none/test",
+    ] {
+        add(Anywhere(ManageNotices), post, path, Some(&none));
+    }
+    for path in ["/message-templates", "/receivers", "/receivers/none"] {
+        add(Anywhere(ManageNotices), get, path, None);
+    }
+    for path in ["/message-templates/none", "/receivers/none"] {
+        add(Anywhere(ManageNotices), put, path, Some(&none));
+        add(Anywhere(ManageNotices), delete, path, None);
+    }
     attempts
 }
 
@@ -210,6 +241,11 @@ fn known_case() -> Value {
         "hall": "H1", "received_at": "2025-01-06T09:00:00+08:00",
     })
 }
+const ORDER_VERBS: &[&str] = &[
+    "assign", "start", "resolve", "verify", "close", "reopen", "transfer", "comment",
+];
+
+const PROBLEM_VERBS: &[&str] = &["assign", "check", "correct", "verify", "close", "comment"];
 
 const WINDOW_VERBS: [&str; 12] = [
     "open",

@@ -7,6 +7,7 @@ mod city;
 mod console;
 mod devices;
 mod kiosk;
+mod notices;
 mod records;
 mod repeats;
 mod visitors;

@@ -7,14 +7,18 @@
 pub mod accounts;
 pub mod audit;
 pub mod cases;
+pub mod desk;
 pub mod devices;
 pub mod floor;
 pub mod halls;
 pub mod health;
 pub mod items;
+pub mod messages;
 pub mod notice;
 pub mod pages;
 pub mod people;
+pub mod problems;
+pub mod receivers;
 pub mod session;
 pub mod strips;
 pub mod ticket_lists;
@@ -22,6 +26,7 @@ pub mod tickets;
 pub mod visitors;
 pub mod voice;
 pub mod windows;
+pub mod work_orders;
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use actors::hall::Done;
