@@ -124,7 +124,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::PrintBridge(options) => {
             actix_web::rt::System::new().block_on(print_bridge::run(options))
         }
-        Command::Rules { action } => rule_files::run(action),
+        Command::Rules { action } => actix_web::rt::System::new().block_on(rule_files::run(action)),
         Command::Settings => {
             print!("{}", crate::config::DEFAULTS);
             Ok(())

@@ -1,4 +1,8 @@
-//! `hallkeeper rules`: checks rule files and runs their unit tests.
+//! `hallkeeper rules`: checks rule files, runs their unit tests, and tries rules on the past.
+
+mod backtest;
+mod history;
+mod print;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +21,8 @@ pub enum Action {
     Check(Files),
     /// Run the unit tests of rule files in simulated time 运行规则测试
     Test(Files),
+    /// Tell what the rules of a file would have done in the past 用历史数据回测规则
+    Backtest(backtest::Options),
 }
 
 #[derive(Args)]
@@ -31,10 +37,11 @@ pub struct Files {
 /// # Errors
 /// Mistakes in a file are bad input, each with file, line and column; a test that does not pass is a
 /// failure.
-pub fn run(action: Action) -> Result<(), Failure> {
+pub async fn run(action: Action) -> Result<(), Failure> {
     match action {
         Action::Check(files) => check(&files.files),
         Action::Test(files) => test(&files.files),
+        Action::Backtest(options) => backtest::run(options).await,
     }
 }
 

@@ -97,3 +97,39 @@ fn a_test_that_fails_tells_why_and_ends_with_1() {
     assert_eq!(complained, "hallkeeper: 1 tests failed\n");
     std::fs::remove_file(rule).expect("removed");
 }
+
+#[test]
+fn a_backtest_on_a_log_of_cases_tells_each_case_once() {
+    let log = file(
+        "cases.csv",
+        "case_no,department,received_at,due_at,closed_at,activity,at\n\
+         in-time,market,2026-11-02T09:00:00+08:00,2026-11-09T17:30:00+08:00,2026-11-09T16:00:00+08:00,Confirmation of receipt,2026-11-02T09:30:00+08:00\n\
+         late,market,2026-11-02T09:00:00+08:00,2026-11-09T17:30:00+08:00,2026-11-11T16:00:00+08:00,Confirmation of receipt,2026-11-02T09:30:00+08:00\n\
+         open,market,2026-11-02T09:00:00+08:00,2026-11-09T17:30:00+08:00,,Confirmation of receipt,2026-11-02T09:30:00+08:00\n",
+    );
+    let overdue = shipped();
+    let overdue = overdue
+        .iter()
+        .find(|path| path.contains("R02-"))
+        .expect("the rule");
+    let until = "2026-11-20T00:00:00+08:00";
+    let (code, said, complained) = rules(&[
+        "backtest", overdue, "--cases", &log, "--until", until, "--json",
+    ]);
+    assert_eq!(code, 0, "{complained}");
+    let told: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let rule = &told["report"]["rules"][0];
+    let counts = ["raised", "resolved", "standing", "subjects_more_than_once"];
+    assert_eq!(
+        counts.map(|name| rule[name].as_u64()),
+        [Some(2), Some(1), Some(1), Some(0)]
+    );
+    assert_eq!(told["against_rules_in_force"][0]["both"], 2);
+    let (code, _, complained) = rules(&["backtest", overdue, "--cases", overdue]);
+    assert_eq!(code, 2);
+    assert!(
+        complained.contains("R02-overdue-case.toml:"),
+        "{complained}"
+    );
+    std::fs::remove_file(log).expect("removed");
+}

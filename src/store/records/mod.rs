@@ -11,6 +11,7 @@ mod conditions;
 mod db;
 mod devices;
 mod items;
+mod journal;
 mod keys;
 mod order;
 mod sessions;
