@@ -1,4 +1,4 @@
-select id, number, service, window, ended_at
+select id, number, service, tickets."window", ended_at
 from tickets
 where hall = $1 and day = $2 and state = 'completed' and id > $3
     and not exists (

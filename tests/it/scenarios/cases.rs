@@ -1,11 +1,13 @@
 //! Cases over HTTP: C02, C04, C05, C06, D09. What limits come to is tried in the tests of the rules, where
 //! time is a value.
 
+use std::time::Instant;
+
 use rules::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::now;
-use crate::harness::{Client, Server, list, number};
+use crate::harness::{Client, PATIENCE, Server, SetClock, list, number};
 
 fn ago(hours: u64) -> String {
     now().minus_secs(hours * 3600).rfc3339_utc()
@@ -321,4 +323,48 @@ async fn lists_are_paged_by_due_time_and_bad_input_is_named() {
         .await
         .refused(422, "invalid_field");
     assert_eq!(refused["field"], "steps[0].kind");
+}
+
+#[actix_web::test]
+async fn a_case_put_away_is_still_found_and_takes_nothing_more() {
+    let Some(clock) = SetClock::new() else {
+        return;
+    };
+    let settings = clock.settings();
+    let settings: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let server = Server::start_with(&settings, &[]).await;
+    let admin = server.hall("H1", 1).await;
+    let mut case = received("K1", "H1");
+    case["steps"] = json!([{"kind": "closed", "at": ago(48)}]);
+    admin.post("/cases", case.clone()).await.expect(201);
+    clock.set_ahead(31 * 86400);
+    let password = server.folder.path().join("initial-admin-password");
+    let password = std::fs::read_to_string(password).expect("the first password");
+    let admin = server.sign_in("admin", password.trim()).await;
+    let deadline = Instant::now() + PATIENCE;
+    while admin.get("/cases?group=closed").await.expect(200)["total"] != 0 {
+        assert!(Instant::now() < deadline, "the case is still in memory");
+        let other = received("K2", "H1");
+        admin.post("/cases", other).await;
+    }
+    let late = json!({"kind": "archived", "at": ago(1)});
+    let refused = admin.post("/cases/K1/steps", late).await;
+    refused.refused(409, "case_put_away");
+    let again = admin.post("/cases", case.clone()).await.expect(200);
+    assert_eq!(again["changed"], false);
+    case["item"] = json!("企业注销");
+    let refused = admin.post("/cases", case).await;
+    refused.refused(409, "case_put_away");
+    let shown = admin.get("/cases/K1").await.expect(200);
+    assert_eq!(
+        (&shown["state"], &shown["item"]),
+        (&json!("closed"), &json!("企业设立"))
+    );
+    assert_eq!(
+        admin.get("/cases?state=closed").await.expect(200)["total"],
+        1
+    );
 }
