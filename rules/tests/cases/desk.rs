@@ -243,6 +243,12 @@ fn urging_and_assigning_are_steps_with_who_did_it() {
         note: None,
     };
     desk.submit(&assign, "11-03 10:00").expect("assigned");
+    let changed: Vec<&str> = desk
+        .machine
+        .changed_after(0)
+        .map(|case| case.case_no.as_str())
+        .collect();
+    assert_eq!(changed, ["C1"], "each changed case once");
     let case = desk.case("C1");
     assert_eq!(case.urged(), 2);
     assert_eq!(case.steps[0].by.as_deref(), Some("wang"));
