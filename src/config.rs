@@ -24,6 +24,7 @@ pub struct Settings {
     pub database: Database,
     pub session: Session,
     pub devices: Devices,
+    pub alerts: Alerts,
     pub strips: Strips,
     pub voice: Voice,
     pub cases: Cases,
@@ -87,6 +88,12 @@ pub struct Strips {
 #[serde(deny_unknown_fields)]
 pub struct Voice {
     pub dir: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alerts {
+    pub pass_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -166,6 +173,10 @@ impl Settings {
             "devices.silent_secs must be at least 1"
         );
         crate::cases::settings(&self.cases)?;
+        ensure!(
+            (100..=60_000).contains(&self.alerts.pass_ms),
+            "alerts.pass_ms must lie between 100 and 60000"
+        );
         ensure!(
             (0.1..=600.0).contains(&self.demo.speed),
             "demo.speed must lie between 0.1 and 600"

@@ -17,6 +17,8 @@ use actix::Addr;
 use actors::hub::{CloseTopic, ScreenHub, Shape};
 use actors::publisher::Publisher;
 use dashboards::assets;
+use rules::alerts::facts::device::{Seen, facts};
+use rules::alerts::subject::Facts;
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -448,6 +450,39 @@ impl Devices {
             .collect();
         summary["by_kind"] = json!(by_kind);
         json!({"summary": summary, "silent_secs": self.silent_secs, "items": items})
+    }
+
+    /// What alert rules may know of every device.
+    pub fn facts(&self, now: Timestamp) -> Vec<Facts> {
+        let known = self.known();
+        known
+            .by_id
+            .values()
+            .map(|device| {
+                let row = &device.row;
+                let report = device.kept.as_ref().map(|kept| &kept.report);
+                let faults = report.map_or(&[][..], |report| &report.faults);
+                let seen = Seen {
+                    id: &row.id,
+                    name: &row.name,
+                    kind: &row.kind,
+                    hall: &row.hall,
+                    watched: device.is_watched(),
+                    // Nobody could be heard before this process listened.
+                    seen_at: row.seen_at.map(|at| at.max(self.listening_since)),
+                    created_at: row.created_at.max(self.listening_since),
+                    silent_secs: self.silent_secs,
+                    faults: faults
+                        .iter()
+                        .map(|fault| (&*fault.function, &*fault.code, fault.is_warning()))
+                        .collect(),
+                    skew_ms: report.and_then(|report| report.skew_ms),
+                    newest_build: None,
+                    muted: row.muted,
+                };
+                facts(&seen, now)
+            })
+            .collect()
     }
 
     /// Registers a device; its token is told once.

@@ -4,6 +4,7 @@
 //! What a hall decides is in `rules`, who carries it in `actors`, what screens see in `dashboards`,
 //! recorded and rehearsed days in `simulations`.
 
+pub mod alerting;
 pub mod cases;
 pub mod cli;
 pub mod config;
@@ -38,6 +39,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::alerting::Alerting;
 use crate::config::Settings;
 use crate::devices::Devices;
 use crate::notices::driver::Lanes;
@@ -116,8 +118,12 @@ impl Application {
             .start_desk(Arc::new(SystemClock))
             .await
             .context("could not rebuild the alert desk")?;
+        let every = Duration::from_millis(settings.alerts.pass_ms);
+        let alerting =
+            Alerting::start(&system, desk.clone(), cases.clone(), devices.clone(), every).await?;
         let app = Data::new(App {
             system,
+            alerting,
             cases,
             case_settings,
             desk,

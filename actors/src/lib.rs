@@ -20,10 +20,12 @@
 //! * [`city`]: every hall's latest face.
 //! * [`journal`]: what many halls write, in one durable transaction.
 //! * [`supervisor`]: starts halls and starts them again.
+//! * [`alert_desk`]: drives the alert desk: what is known, evaluated once a second.
 //! * [`desk`]: the shell of the machines beside the halls, one command at a time.
 //! * [`demo`]: plays a recorded day through a hall's own commands.
 //! * [`ports`], [`memory`], [`clock`]: what is needed from the world, and what needs nothing.
 
+pub mod alert_desk;
 pub mod city;
 pub mod clock;
 pub mod demo;

@@ -28,6 +28,7 @@ use rules::time::Timestamp;
 
 use dashboards::voice::Clips;
 
+use crate::alerting::Alerting;
 use crate::config::Settings;
 use crate::devices::Devices;
 use crate::notices::driver::Lanes;
@@ -50,6 +51,8 @@ pub struct App {
     pub cases: Desk<CaseDesk>,
     /// What their limits are counted by.
     pub case_settings: Arc<CaseSettings>,
+    /// What drives the alert desk.
+    pub alerting: Alerting,
     /// Alerts, work orders, problems and notices.
     pub desk: Desk<AlertDesk>,
     /// The desk pages that people have open.
@@ -177,6 +180,9 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::problems::configure)
                         .configure(routes::messages::configure)
                         .configure(routes::receivers::configure)
+                        .configure(routes::alerts::configure)
+                        .configure(routes::silences::configure)
+                        .configure(routes::rules::configure)
                         .configure(routes::audit::configure),
                 )
                 .default_service(web::to(routes::unknown_path)),

@@ -8,8 +8,8 @@ use crate::web::error::ProblemBody;
 use crate::web::routes::strips;
 use crate::web::routes::visitors;
 use crate::web::routes::{
-    accounts, audit, cases, devices, floor, halls, messages, notice, people, problems, receivers,
-    session, ticket_lists, tickets, voice, windows, work_orders,
+    accounts, alerts, audit, cases, devices, floor, halls, messages, notice, people, problems,
+    receivers, rules, session, silences, ticket_lists, tickets, voice, windows, work_orders,
 };
 
 #[derive(OpenApi)]
@@ -89,6 +89,20 @@ use crate::web::routes::{
         cases::show,
         cases::tell_step,
         cases::handle_case,
+        alerts::list,
+        alerts::figures,
+        alerts::supervision,
+        alerts::show,
+        alerts::handle,
+        silences::list,
+        silences::add,
+        silences::end,
+        rules::list,
+        rules::variables,
+        rules::check,
+        rules::show,
+        rules::put_rule,
+        rules::switch,
         audit::list,
         strips::preview,
         strips::list,

@@ -548,6 +548,13 @@ impl ScreenSocket {
                 let hall: HallId = hall.parse().map_err(|_| "unknown_topic")?;
                 principal.may_in(Action::SeeHall, &hall)
             }
+            "alerts" if rest.is_empty() => {
+                principal.may(Action::SeeAlerts) && principal.scope.everywhere()
+            }
+            "alerts" => {
+                let hall: HallId = rest.parse().map_err(|_| "unknown_topic")?;
+                principal.may_in(Action::SeeAlerts, &hall)
+            }
             "device" => principal.device() == Some(rest) || self.manages(&principal, rest),
             _ => return Err("unknown_topic"),
         };

@@ -25,6 +25,8 @@ enum Right {
     InHall(Action),
     /// Whom the table names, whatever the own halls are.
     Anywhere(Action),
+    /// Whom the table names, if their scope is all halls: here the administrator's only.
+    ForAllHalls(Action),
     /// Managers for clerks of the own halls, administrators for everybody.
     AddClerk,
 }
@@ -34,6 +36,7 @@ impl Right {
         match self {
             Self::InHall(action) => action.roles().contains(&role) && at_home,
             Self::Anywhere(action) => action.roles().contains(&role),
+            Self::ForAllHalls(action) => action.roles().contains(&role) && role == Role::Admin,
             Self::AddClerk => role == Role::Admin || (role == Role::Manager && at_home),
         }
     }
@@ -41,11 +44,12 @@ impl Right {
 
 fn attempts() -> Vec<Attempt> {
     use Action::{
-        CallAtWindow, ExportTickets, FeedCases, HandleCases, HandleOrders, IssueTicket,
-        ManageDevices, ManageHall, ManageNotices, ManageTags, PostNotice, ReadAudit, ReadTickets,
-        RegisterHall, ReportDevice, SeeAlerts, SeeCases, SeeFloor, SeeHall, Speak, WorkWindow,
+        CallAtWindow, ExportTickets, FeedCases, HandleAlerts, HandleCases, HandleOrders,
+        IssueTicket, ManageDevices, ManageHall, ManageNotices, ManageRules, ManageTags, PostNotice,
+        ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeAlerts, SeeCases, SeeFloor, SeeHall,
+        Speak, WorkWindow,
     };
-    use Right::{AddClerk, Anywhere, InHall};
+    use Right::{AddClerk, Anywhere, ForAllHalls, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
     let tag = json!({"person": person, "tag": "elderly"});
     let case = known_case();
@@ -232,8 +236,36 @@ fn attempts() -> Vec<Attempt> {
         add(Anywhere(ManageNotices), put, path, Some(&none));
         add(Anywhere(ManageNotices), delete, path, None);
     }
+    for path in [
+        "/alerts",
+        "/alerts/supervision?from=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z",
+        "/alerts/A-000000",
+        "/silences",
+        "/rules",
+        "/rules/catalogue",
+        "/rules/none",
+    ] {
+        add(Anywhere(SeeAlerts), get, path, None);
+    }
+    add(ForAllHalls(SeeAlerts), get, "/alerts/load", None);
+    for verb in ALERT_VERBS {
+        let path = format!("/alerts/A-000000/{verb}");
+        add(Anywhere(HandleAlerts), post, &path, Some(&none));
+    }
+    add(Anywhere(HandleAlerts), post, "/silences", Some(&none));
+    add(Anywhere(HandleAlerts), delete, "/silences/S-000000", None);
+    add(Anywhere(ManageRules), post, "/rules/check", Some(&none));
+    add(ForAllHalls(ManageRules), put, "/rules/none", Some(&none));
+    for verb in ["enable", "disable"] {
+        let path = format!("/rules/none/{verb}");
+        add(ForAllHalls(ManageRules), post, &path, Some(&none));
+    }
     attempts
 }
+
+const ALERT_VERBS: [&str; 10] = [
+    "ack", "assign", "start", "resolve", "close", "comment", "shelve", "unshelve", "urge", "order",
+];
 
 fn known_case() -> Value {
     json!({

@@ -1,5 +1,6 @@
 //! The acceptance scenarios, played from outside. Each test names its own.
 
+mod alerts;
 mod boards;
 mod calling;
 mod cases;

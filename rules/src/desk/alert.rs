@@ -198,6 +198,8 @@ pub struct Alert {
     pub told_count: u32,
     pub entries: Vec<Entry>,
     pub urged_at: Option<Timestamp>,
+    /// Rises with every change, so that whoever shows alerts sees which are new.
+    pub changes: u64,
     /// Its place in the desk's agenda.
     pub(crate) due: Option<Timestamp>,
 }
@@ -229,6 +231,7 @@ impl Alert {
             told_count: 0,
             entries: Vec::new(),
             urged_at: None,
+            changes: 0,
             due: None,
             raise,
         }
@@ -278,6 +281,7 @@ impl Alert {
     }
 
     pub(crate) fn note(&mut self, at: Timestamp, by: &str, what: &str, note: Option<String>) {
+        self.changes += 1;
         if self.entries.len() >= ENTRIES_MAX {
             self.entries.remove(1);
         }

@@ -4,7 +4,7 @@
 //! `agenda` holds exactly the next due instant of every alert, group and silence. Who is suppressed
 //! follows from silences in force and inhibiting alerts, so it is worked out here and never asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ use crate::desk::messages::Cause;
 use crate::desk::silence::{Silence, SilencePlan, SilenceState};
 use crate::ids::{AlertId, SilenceId};
 use crate::time::Timestamp;
+
+/// Resolutions by hand that are remembered, more than there can be between two passes.
+const BY_HAND_MAX: usize = 256;
 
 /// Ended silences that are still shown.
 const SILENCES_ENDED_MAX: usize = 200;
@@ -65,6 +68,8 @@ pub struct Alerts {
     pub(crate) agenda: BTreeSet<(Timestamp, Due)>,
     /// Standing alerts that inhibit others.
     inhibitors: BTreeSet<AlertId>,
+    /// Instances whose alert was resolved by hand lately: their watches begin anew.
+    pub(crate) by_hand: VecDeque<(Timestamp, Instance)>,
     /// When each of the last alerts was raised, for the load of the desk.
     pub(crate) history: super::load::History,
 }
@@ -106,6 +111,17 @@ impl Alerts {
     /// Instances that fire without an alert, and why.
     pub fn held(&self) -> impl Iterator<Item = (&Instance, HeldBy)> {
         self.held.iter().map(|(instance, by)| (instance, *by))
+    }
+
+    /// Instances whose alert somebody resolved by hand at or after `since`.
+    pub fn resolved_by_hand(&self, since: Timestamp) -> Vec<Instance> {
+        let lately = self.by_hand.iter().filter(|(at, _)| *at >= since);
+        lately.map(|(_, instance)| instance.clone()).collect()
+    }
+
+    /// Alerts that stand, and instances that fire without one.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.standing.len(), self.held.len())
     }
 
     /// Every watch that is not quiet, to begin with after a restart.
@@ -236,7 +252,7 @@ impl Alerts {
         if !muted {
             group.raised.insert(id);
         }
-        self.history.raised(at, &raise.rule, raise.severity);
+        self.history.raised(at, raise);
         self.all.insert(id, alert);
         if !raise.inhibits.is_empty() {
             self.inhibitors.insert(id);
@@ -306,6 +322,11 @@ impl Alerts {
             Instance::new(&alert.raise.rule, &alert.raise.subject),
         );
         self.standing.remove(&instance);
+        if *ending == Ending::ByHand {
+            self.by_hand.push_back((at, instance));
+            let surplus = self.by_hand.len().saturating_sub(BY_HAND_MAX);
+            self.by_hand.drain(..surplus);
+        }
         let entry = self.groups.entry(group.clone()).or_default();
         entry.raised.remove(&id);
         entry.again.remove(&id);

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::alerts::rule::Severity;
+use crate::desk::alert::{Alert, Raise};
 use crate::desk::alerts::Alerts;
-use crate::ids::AlertId;
+use crate::ids::{AlertId, HallId};
 use crate::time::Timestamp;
 
 const TEN_MINUTES_SECS: u64 = 600;
@@ -25,19 +26,35 @@ const CHATTERING: usize = 3;
 const RAISED_MAX: usize = 20_000;
 const CHANGES_MAX: usize = 5_000;
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Raised {
+    at: Timestamp,
+    rule: Arc<str>,
+    severity: Severity,
+    hall: Option<HallId>,
+}
+
 /// When alerts were raised within a day, and changed within a minute.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct History {
-    raised: VecDeque<(Timestamp, Arc<str>, Severity)>,
+    raised: VecDeque<Raised>,
     changed: VecDeque<(Timestamp, AlertId)>,
 }
 
 impl History {
-    pub(crate) fn raised(&mut self, at: Timestamp, rule: &Arc<str>, severity: Severity) {
-        self.raised.push_back((at, Arc::clone(rule), severity));
+    pub(crate) fn raised(&mut self, at: Timestamp, raise: &Raise) {
+        self.raised.push_back(Raised {
+            at,
+            rule: Arc::clone(&raise.rule),
+            severity: raise.severity,
+            hall: raise.hall.clone(),
+        });
         let day_ago = at.minus_secs(DAY_SECS);
         while self.raised.len() > RAISED_MAX
-            || self.raised.front().is_some_and(|(at, ..)| *at < day_ago)
+            || self
+                .raised
+                .front()
+                .is_some_and(|raised| raised.at < day_ago)
         {
             self.raised.pop_front();
         }
@@ -83,23 +100,24 @@ pub struct Load {
 }
 
 impl Alerts {
-    /// The load of the desk with so many people at it.
-    pub fn load(&self, operators: usize, now: Timestamp) -> Load {
+    /// The load of the desk with so many people at it; of one hall's alerts only, if one is given.
+    pub fn load(&self, operators: usize, hall: Option<&HallId>, now: Timestamp) -> Load {
         let operators = operators.max(1);
         let day_ago = now.minus_secs(DAY_SECS);
+        let here = |of: &Option<HallId>| hall.is_none_or(|hall| of.as_ref() == Some(hall));
         let of_day = self
             .history
             .raised
             .iter()
-            .filter(|(at, ..)| *at > day_ago && *at <= now);
-        let times: Vec<Timestamp> = of_day.clone().map(|(at, ..)| *at).collect();
+            .filter(|raised| raised.at > day_ago && raised.at <= now && here(&raised.hall));
+        let times: Vec<Timestamp> = of_day.clone().map(|raised| raised.at).collect();
         let ten_ago = now.minus_secs(TEN_MINUTES_SECS);
         let alerts_10min = times.iter().filter(|at| **at > ten_ago).count();
         let mut rules: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
         let mut severities = [0_usize; 3];
-        for (_, rule, severity) in of_day {
-            *rules.entry(rule).or_default() += 1;
-            severities[*severity as usize] += 1;
+        for raised in of_day {
+            *rules.entry(&raised.rule).or_default() += 1;
+            severities[raised.severity as usize] += 1;
         }
         let total = times.len();
         let flood_since = flood_since(&times, operators, now);
@@ -110,21 +128,25 @@ impl Alerts {
             per_operator_day: total as f64 / operators as f64,
             flood: flood_since.is_some(),
             flood_since,
-            stale: self.stale(now),
-            chattering: self.chattering(now),
+            stale: self.stale(hall, now),
+            chattering: self.chattering(hall, now),
             top_rules: top_rules(&rules, total),
             severity_percent: severities.map(|count| percent(count, total)),
         }
     }
 
-    fn stale(&self, now: Timestamp) -> usize {
-        let standing = self.all.values().filter(|alert| alert.state.stands());
+    fn stale(&self, hall: Option<&HallId>, now: Timestamp) -> usize {
+        let here = |alert: &Alert| hall.is_none_or(|hall| alert.raise.hall.as_ref() == Some(hall));
+        let standing = self
+            .all
+            .values()
+            .filter(|alert| alert.state.stands() && here(alert));
         standing
             .filter(|alert| now.secs_since(alert.raised_at) > DAY_SECS)
             .count()
     }
 
-    fn chattering(&self, now: Timestamp) -> usize {
+    fn chattering(&self, hall: Option<&HallId>, now: Timestamp) -> usize {
         let minute_ago = now.minus_secs(60);
         let mut changes: BTreeMap<AlertId, usize> = BTreeMap::new();
         let recent = self
@@ -137,6 +159,10 @@ impl Alerts {
             .into_iter()
             .filter(|(_, count)| *count >= CHATTERING)
             .map(|(id, _)| id)
+            .filter(|id| {
+                let of = self.get(*id).and_then(|alert| alert.raise.hall.as_ref());
+                hall.is_none_or(|hall| of == Some(hall))
+            })
             .collect();
         chatter.len()
     }

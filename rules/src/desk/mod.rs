@@ -40,6 +40,7 @@ pub use refusal::Refusal;
 pub use rulebook::{RuleCommand, RuleEvent, Rulebook, SourcedRule};
 
 use crate::alerts::engine::Observation;
+use crate::alerts::facts::desk::Known;
 use crate::desk::messages::{Announcement, MessageCommand, MessageEvent, Messages};
 use crate::desk::orders::{NewOrder, OrderCommand, OrderEvent, Orders};
 use crate::desk::problems::{NewProblem, ProblemCommand, ProblemEvent, Problems};
@@ -149,6 +150,32 @@ impl AlertDesk {
 
     pub const fn receivers(&self) -> &Receivers {
         &self.receivers
+    }
+
+    /// What rules about the desk itself go by. How many passes came late, its driver knows.
+    pub fn known(&self, late_passes: u64, now: Timestamp) -> Known {
+        let figures = self.messages.figures(now, 24);
+        let (standing, held) = self.alerts.counts();
+        let count = |n: usize| Some(n as u64);
+        let orders = || self.orders.iter().filter(|order| order.state.is_open());
+        let problems = || {
+            self.problems
+                .iter()
+                .filter(|problem| problem.state.is_open())
+        };
+        Known {
+            messages_24h: Some(figures.delivered + figures.dead),
+            messages_arrived_24h: Some(figures.delivered),
+            messages_dead: Some(figures.dead),
+            alerts_10min: count(self.alerts.load(1, None, now).alerts_10min),
+            alerts_standing: count(standing),
+            alerts_held_back: count(held),
+            late_passes: Some(late_passes),
+            orders_open: count(orders().count()),
+            orders_overdue: count(orders().filter(|order| order.is_overdue()).count()),
+            problems_open: count(problems().count()),
+            problems_overdue: count(problems().filter(|problem| problem.is_overdue()).count()),
+        }
     }
 
     /// Alert events with what they bring along: messages for those that say something, problems for

@@ -712,7 +712,7 @@ fn a_resolved_alert_is_closed_after_a_day_and_leaves_the_desk() {
 #[test]
 fn a_flood_begins_above_ten_in_ten_minutes_and_ends_below_five() {
     let mut bench = Bench::with(&[plain("Q1"), plain("Q2")]);
-    let load = |bench: &Bench, secs| bench.desk.alerts().load(1, at(secs));
+    let load = |bench: &Bench, secs| bench.desk.alerts().load(1, None, at(secs));
     for n in 0..10 {
         bench.at(n).fire("Q1", &format!("H1/{n}"));
     }
@@ -731,7 +731,7 @@ fn a_flood_begins_above_ten_in_ten_minutes_and_ends_below_five() {
     assert!(load(&bench, 605).flood, "five are left");
     assert!(!load(&bench, 607).flood, "four are left");
     assert!(
-        !bench.desk.alerts().load(2, at(10)).flood,
+        !bench.desk.alerts().load(2, None, at(10)).flood,
         "two operators bear it"
     );
     assert_eq!(load(&bench, 86_401).stale, 1, "raised more than a day ago");

@@ -5,6 +5,7 @@
 )]
 
 pub mod accounts;
+pub mod alerts;
 pub mod audit;
 pub mod cases;
 pub mod desk;
@@ -19,7 +20,9 @@ pub mod pages;
 pub mod people;
 pub mod problems;
 pub mod receivers;
+pub mod rules;
 pub mod session;
+pub mod silences;
 pub mod strips;
 pub mod ticket_lists;
 pub mod tickets;

@@ -1,0 +1,194 @@
+//! The alert desk on this machine: who tells it what, the rules that come with the product, and its
+//! start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actors::alert_desk::{AlertDriver, Answer, FactSource, Sources};
+use actors::clock::SystemClock;
+use actors::desk::Desk;
+use actors::ports::Clock as _;
+use actors::supervisor::{HallHandle, Halls};
+use anyhow::{Context as _, anyhow};
+use rules::alerts::facts;
+use rules::alerts::shipped::shipped;
+use rules::alerts::source::RuleFile;
+use rules::alerts::subject::{Subject, SubjectKind};
+use rules::cases::CaseDesk;
+use rules::desk::{AlertDesk, Command, RuleCommand, SourcedRule};
+use rules::ids::{HallId, TicketId};
+
+use crate::devices::Devices;
+
+/// The desk with whoever drives it.
+#[derive(Clone)]
+pub struct Alerting {
+    pub desk: Desk<AlertDesk>,
+    pub driver: AlertDriver,
+}
+
+impl Alerting {
+    /// Puts the shipped rules in force that are new, and starts the passes.
+    ///
+    /// # Errors
+    /// The store does not answer, or a shipped rule cannot be read.
+    pub async fn start(
+        system: &actors::System,
+        desk: Desk<AlertDesk>,
+        cases: Desk<CaseDesk>,
+        devices: Arc<Devices>,
+        every: Duration,
+    ) -> anyhow::Result<Self> {
+        let clock = Arc::new(SystemClock);
+        let install = Command::Rule(RuleCommand::Install(shipped_rules()?));
+        desk.submit(install, "shipped", None)
+            .await
+            .context("could not put the shipped rules in force")?;
+        let known = Known {
+            halls: system.halls.clone(),
+            cases: Arc::new(CaseSource {
+                desk: cases,
+                registered: Arc::default(),
+            }),
+            devices: Arc::new(DeviceSource(devices)),
+        };
+        let hub = system.hub.clone();
+        let driver = AlertDriver::start(desk.clone(), Arc::new(known), hub, clock, every);
+        Ok(Self { desk, driver })
+    }
+}
+
+/// The rules that come with the product, each with the text of its file.
+fn shipped_rules() -> anyhow::Result<Vec<SourcedRule>> {
+    let mut all = Vec::new();
+    for (name, text) in shipped() {
+        let file = RuleFile::parse(text).map_err(|faults| anyhow!("{name}: {faults:?}"))?;
+        all.extend(file.rules.into_iter().map(|rule| SourcedRule {
+            rule,
+            source: (*text).to_owned(),
+        }));
+    }
+    Ok(all)
+}
+
+/// Everybody who knows something.
+struct Known {
+    halls: Arc<Halls>,
+    cases: Arc<CaseSource>,
+    devices: Arc<DeviceSource>,
+}
+
+impl Sources for Known {
+    fn all(&self) -> Vec<Arc<dyn FactSource>> {
+        let mut all: Vec<Arc<dyn FactSource>> = vec![self.cases.clone(), self.devices.clone()];
+        for (id, handle) in self.halls.all() {
+            let registered = Arc::clone(&self.cases.registered);
+            all.push(Arc::new(HallSource {
+                id,
+                handle,
+                registered,
+            }));
+        }
+        all
+    }
+}
+
+/// Tickets of each hall for which a case was told. A hall without any has no feed of cases, and of
+/// its tickets nothing is known.
+type Registered = Arc<Mutex<BTreeMap<HallId, Arc<BTreeSet<TicketId>>>>>;
+
+struct HallSource {
+    id: HallId,
+    handle: HallHandle,
+    registered: Registered,
+}
+
+impl FactSource for HallSource {
+    fn name(&self) -> String {
+        format!("hall:{}", self.id)
+    }
+
+    fn facts(&self) -> Answer {
+        let handle = self.handle.clone();
+        let registered = self
+            .registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let registered = registered.get(&self.id).cloned();
+        Box::pin(async move {
+            let read = handle.read(move |hall, now| {
+                let has_case = |ticket| Some(registered.as_ref()?.contains(&ticket));
+                let beyond = facts::hall::Beyond {
+                    has_case: &has_case,
+                    ..facts::hall::Beyond::NONE
+                };
+                facts::hall::facts(hall, &beyond, now)
+            });
+            read.await
+        })
+    }
+
+    fn owns(&self, subject: &Subject) -> bool {
+        use SubjectKind::{Hall, Queue, Ticket, Window};
+        let hall = subject.id.split('/').next();
+        matches!(subject.kind, Hall | Queue | Ticket | Window) && hall == Some(self.id.as_str())
+    }
+}
+
+struct CaseSource {
+    desk: Desk<CaseDesk>,
+    registered: Registered,
+}
+
+impl FactSource for CaseSource {
+    fn name(&self) -> String {
+        "cases".to_owned()
+    }
+
+    fn facts(&self) -> Answer {
+        let desk = self.desk.clone();
+        let registered = Arc::clone(&self.registered);
+        Box::pin(async move {
+            let read = desk.read(|desk, now| {
+                let settings = desk.settings();
+                let mut tickets: BTreeMap<HallId, BTreeSet<TicketId>> = BTreeMap::new();
+                let all = desk.cases().map(|case| {
+                    if let Some(hall) = &case.told.hall {
+                        let own = tickets.entry(hall.clone()).or_default();
+                        own.extend(case.told.tickets.iter().copied());
+                    }
+                    facts::case::facts(case, settings, now)
+                });
+                let all: Vec<_> = all.collect();
+                (all, tickets)
+            });
+            let (all, tickets) = read.await?;
+            let tickets = tickets.into_iter().filter(|(_, own)| !own.is_empty());
+            let tickets = tickets.map(|(hall, own)| (hall, Arc::new(own))).collect();
+            *registered.lock().unwrap_or_else(PoisonError::into_inner) = tickets;
+            Some(all)
+        })
+    }
+
+    fn owns(&self, subject: &Subject) -> bool {
+        subject.kind == SubjectKind::Case
+    }
+}
+
+struct DeviceSource(Arc<Devices>);
+
+impl FactSource for DeviceSource {
+    fn name(&self) -> String {
+        "devices".to_owned()
+    }
+
+    fn facts(&self) -> Answer {
+        let devices = Arc::clone(&self.0);
+        Box::pin(async move { Some(devices.facts(SystemClock.now())) })
+    }
+
+    fn owns(&self, subject: &Subject) -> bool {
+        subject.kind == SubjectKind::Device
+    }
+}
