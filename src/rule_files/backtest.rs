@@ -103,6 +103,54 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Tries a rule on what a running server has recorded, beside the one in force.
+///
+/// # Errors
+/// The store does not answer, or holds what cannot be.
+pub async fn on_records(
+    records: Records,
+    settings: Settings,
+    rule: Rule,
+    in_force: Option<Rule>,
+    (from, until): (Timestamp, Timestamp),
+) -> anyhow::Result<(Report, Vec<Difference>)> {
+    let wanted = |kinds: &[SubjectKind]| kinds.contains(&rule.subject);
+    let of_halls = [
+        SubjectKind::Hall,
+        SubjectKind::Queue,
+        SubjectKind::Window,
+        SubjectKind::Ticket,
+    ];
+    let mut past = Past {
+        cases: match wanted(&[SubjectKind::Case, SubjectKind::Ticket]) {
+            true => history::cases_of_database(&records).await?,
+            false => Vec::new(),
+        },
+        halls: match wanted(&of_halls) {
+            true => Tape::all(&records).await?,
+            false => Vec::new(),
+        },
+        settings,
+        records: Some(records),
+    };
+    let words = |_| anyhow::anyhow!("the rule's condition cannot be read");
+    let (rules, in_force) = (vec![rule], Vec::from_iter(in_force));
+    let mut tests = [
+        Backtest::new(&rules, from).map_err(words)?,
+        Backtest::new(&in_force, from).map_err(words)?,
+    ];
+    // Some thousand looks at each hall: a person waits for the answer.
+    let step = (until.secs_since(from) / 5_000).max(10);
+    past.walk(&mut tests, &rules, &in_force, (from, until), step)
+        .await
+        .map_err(|_| anyhow::anyhow!("the record cannot be read"))?;
+    let [mut new, mut old] = tests;
+    old.pass_until(until);
+    let report = new.report(from, until, 1, past.settings.calendar.zone);
+    let against = new.against(&old, until);
+    Ok((report, against))
+}
+
 fn rules_of(path: &PathBuf) -> Result<Vec<Rule>, Failure> {
     let mut files = super::read_all(std::slice::from_ref(path))?;
     let rules = files.remove(0).1.rules;

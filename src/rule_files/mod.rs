@@ -1,6 +1,6 @@
 //! `hallkeeper rules`: checks rule files, runs their unit tests, and tries rules on the past.
 
-mod backtest;
+pub mod backtest;
 mod history;
 mod print;
 

@@ -102,6 +102,7 @@ use crate::web::routes::{
         rules::check,
         rules::show,
         rules::put_rule,
+        rules::backtest,
         rules::switch,
         audit::list,
         strips::preview,

@@ -256,7 +256,7 @@ fn attempts() -> Vec<Attempt> {
     add(Anywhere(HandleAlerts), delete, "/silences/S-000000", None);
     add(Anywhere(ManageRules), post, "/rules/check", Some(&none));
     add(ForAllHalls(ManageRules), put, "/rules/none", Some(&none));
-    for verb in ["enable", "disable"] {
+    for verb in ["enable", "disable", "backtest"] {
         let path = format!("/rules/none/{verb}");
         add(ForAllHalls(ManageRules), post, &path, Some(&none));
     }

@@ -14,12 +14,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::rule_files::backtest::on_records;
 use crate::web::App;
 use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
-use crate::web::routes::alerts::answer;
+use crate::web::routes::alerts::{answer, instant};
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -28,6 +29,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(check)
         .service(show)
         .service(put_rule)
+        .service(backtest)
         .service(switch);
 }
 
@@ -260,6 +262,72 @@ async fn submit(
     app.audit(caller, what, id, json!({})).await?;
     let whole = whole(app, id).await?.ok_or_else(|| unknown_rule(id))?;
     Ok(answer(&done, &whole))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BacktestBody {
+    /// The text to try; without it, the version in force.
+    source: Option<String>,
+    /// RFC 3339.
+    from: String,
+    /// RFC 3339; at most 92 days later.
+    until: String,
+}
+
+/// The longest past that a rule is tried on while somebody waits.
+const BACKTEST_SECS_MAX: u64 = 92 * 24 * 3600;
+
+/// What a rule would have done in the past, and how that differs from the version in force.
+#[utoipa::path(post, path = "/api/v1/rules/{rule}/backtest", tag = "rules", params(("rule" = String, Path)),
+    request_body = BacktestBody,
+    responses((status = 200, body = Object), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+#[post("/rules/{rule}/backtest")]
+async fn backtest(
+    app: Data<App>,
+    caller: Caller,
+    rule: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    require_everywhere(&app, &caller, &rule)?;
+    let asked = body.parse::<BacktestBody>()?;
+    let from = instant("from", Some(&asked.from))?.unwrap_or_default();
+    let until = instant("until", Some(&asked.until))?
+        .unwrap_or_default()
+        .min(app.now());
+    if until <= from || until.secs_since(from) > BACKTEST_SECS_MAX {
+        return Err(Problem::invalid(
+            "until",
+            "must lie after from, at most 92 days",
+        ));
+    }
+    let id: Arc<str> = rule.as_str().into();
+    let read = app.alerting.desk.read(move |desk, _| {
+        let current = desk.rules().get(&id)?.current()?;
+        Some(current.rule.clone())
+    });
+    let known = read.await.ok_or_else(Problem::unavailable)?;
+    let tried = match asked.source {
+        Some(source) => one_rule(source)?.rule,
+        None => known.clone().ok_or_else(|| unknown_rule(&rule))?,
+    };
+    let (records, settings) = (app.records.clone(), (*app.case_settings).clone());
+    // It reckons for a while, so it does that beside the threads that answer everybody else.
+    let runtime = tokio::runtime::Handle::current();
+    let run = move || {
+        let test = on_records(records, settings, tried, known, (from, until));
+        runtime.block_on(test)
+    };
+    let done = tokio::task::spawn_blocking(run).await;
+    let (report, difference) = match done {
+        Ok(Ok(done)) => done,
+        Ok(Err(cause)) => {
+            tracing::warn!(%cause, "back-test not finished");
+            return Err(Problem::unavailable());
+        }
+        Err(_) => return Err(Problem::unavailable()),
+    };
+    Ok(HttpResponse::Ok().json(json!({"report": report, "difference": difference})))
 }
 
 /// Puts a rule in force or out of it: `enable` or `disable`. Out of force, its alerts end.
