@@ -517,6 +517,19 @@ fn of_twenty_five_problems_eighteen_closed_make_seventy_two_percent_and_the_late
 }
 
 #[test]
+fn a_problem_listed_for_somebody_is_assigned_at_once() {
+    let mut list = List::default();
+    let new = Box::new(problem("C1"));
+    let to = " zhang ".to_owned();
+    let id = list
+        .ask("09:00", &ProblemCommand::ListFor { new, to })
+        .unwrap();
+    let problem = list.problems.get(id).unwrap();
+    assert_eq!(problem.state, ProblemState::Assigned);
+    assert_eq!(problem.assignee.as_deref(), Some("zhang"));
+}
+
+#[test]
 fn a_correction_that_does_not_hold_is_checked_again() {
     let mut list = List::default();
     let new = ProblemCommand::List(Box::new(problem("C1")));

@@ -46,14 +46,16 @@ pub struct FaultBody {
     severity: Option<Severity>,
     /// The system that the record came from.
     source: String,
-    /// What names the record, e.g. a case number.
-    record: String,
+    /// What names the record, e.g. a case number; the title if there is none.
+    record: Option<String>,
     /// The record as it came.
     raw: Option<String>,
     /// Where it went and what it touched, in order.
     trace: Option<Vec<String>>,
     hall: Option<String>,
     department: Option<String>,
+    /// Who is to check it, if that is known at once.
+    assignee: Option<String>,
     /// RFC 3339.
     due_at: Option<String>,
 }
@@ -91,12 +93,13 @@ async fn add(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse,
     caller.require(&app, Action::HandleOrders)?;
     let fault: FaultBody = body.parse()?;
     let hall = hall_of(&app, &caller, Action::HandleOrders, fault.hall.as_deref())?;
+    let record = fault.record.unwrap_or_else(|| fault.title.zh.clone());
     let new = NewProblem {
         kind: fault.kind,
         title: fault.title,
         severity: fault.severity.unwrap_or_default(),
         source: fault.source,
-        record: fault.record,
+        record,
         raw: fault.raw.unwrap_or_default(),
         trace: fault.trace.unwrap_or_default(),
         alert: None,
@@ -105,7 +108,11 @@ async fn add(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse,
         department: fault.department,
         due_at: instant("due_at", fault.due_at.as_deref())?,
     };
-    let command = Command::Problem(ProblemCommand::List(Box::new(new)));
+    let new = Box::new(new);
+    let command = Command::Problem(match fault.assignee {
+        Some(to) => ProblemCommand::ListFor { new, to },
+        None => ProblemCommand::List(new),
+    });
     let done = submit(&app, &caller, &body, command).await?;
     let listed = done.recorded.iter().find_map(|one| match &one.event {
         Event::Problem(ProblemEvent::ProblemListed { problem, .. }) => Some(*problem),

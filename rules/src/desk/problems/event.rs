@@ -44,6 +44,11 @@ pub struct NewProblem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProblemCommand {
     List(Box<NewProblem>),
+    /// Lists it with somebody at once.
+    ListFor {
+        new: Box<NewProblem>,
+        to: String,
+    },
     Step {
         problem: ProblemId,
         step: ProblemStep,

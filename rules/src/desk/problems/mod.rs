@@ -245,12 +245,15 @@ impl Problems {
         now: Timestamp,
     ) -> Result<Vec<ProblemEvent>, ProblemRefusal> {
         match command {
-            ProblemCommand::List(new) => {
-                let new = checked(new, now)?;
-                if let Some(known) = self.open_about(&new.kind, &new.record) {
-                    return Err(ProblemRefusal::AlreadyListed { problem: known.id });
-                }
-                Ok(self.list(&[new]))
+            ProblemCommand::List(new) => self.list_one(new, now),
+            ProblemCommand::ListFor { new, to } => {
+                let step = ProblemStep::Assign { to: to.clone() };
+                let step = step.tidy().map_err(|(_, why)| invalid("assignee", why))?;
+                let mut events = self.list_one(new, now)?;
+                let listed = events.first().map(ProblemEvent::problem);
+                let stepped = |problem| ProblemEvent::ProblemStepped { problem, step };
+                events.extend(listed.map(stepped));
+                Ok(events)
             }
             ProblemCommand::Step { problem, step } => {
                 let known = self.all.get(problem);
@@ -259,6 +262,18 @@ impl Problems {
                 let problem = known.id;
                 Ok(vec![ProblemEvent::ProblemStepped { problem, step }])
             }
+        }
+    }
+
+    fn list_one(
+        &self,
+        new: &NewProblem,
+        now: Timestamp,
+    ) -> Result<Vec<ProblemEvent>, ProblemRefusal> {
+        let new = checked(new, now)?;
+        match self.open_about(&new.kind, &new.record) {
+            Some(known) => Err(ProblemRefusal::AlreadyListed { problem: known.id }),
+            None => Ok(self.list(&[new])),
         }
     }
 
