@@ -139,6 +139,8 @@ async fn from_problem(
     let listed = listed.await.ok_or_else(Problem::unavailable)?;
     let listed = listed.ok_or_else(|| Desired::PROBLEM.unknown(problem))?;
     let due_at = instant("due_at", wanted.due_at.as_deref())?;
+    // The order for an overdue problem has no due time unless one is given.
+    let ahead = listed.due_at.filter(|due_at| *due_at > app.now());
     Ok(created(NewOrder {
         title: wanted.title.unwrap_or(listed.title),
         severity: wanted.severity.unwrap_or(listed.severity),
@@ -148,7 +150,7 @@ async fn from_problem(
         hall: listed.hall,
         department: wanted.department.or(listed.department),
         assignee: wanted.assignee,
-        due_at: due_at.or(listed.due_at),
+        due_at: due_at.or(ahead),
     }))
 }
 
