@@ -250,7 +250,7 @@ impl Alerts {
         group.repeat_secs = raise.repeat_secs;
         group.single = raise.group == id.to_string();
         if !muted {
-            group.raised.insert(id);
+            group.wait(id, alert.severity_now);
         }
         self.history.raised(at, raise);
         self.all.insert(id, alert);
@@ -328,7 +328,7 @@ impl Alerts {
             self.by_hand.drain(..surplus);
         }
         let entry = self.groups.entry(group.clone()).or_default();
-        entry.raised.remove(&id);
+        entry.unwait(id);
         entry.again.remove(&id);
         if entry.told.remove(&id) {
             entry.cleared.insert(id);
@@ -465,7 +465,7 @@ impl Alerts {
         // Whoever was told of a step hears of the end, also when the first notice is still to come.
         let group = alert.raise.group.clone();
         if let Some(entry) = self.groups.get_mut(&group)
-            && entry.raised.remove(&id)
+            && entry.unwait(id)
         {
             entry.told.insert(id);
         }
@@ -483,7 +483,7 @@ impl Alerts {
                     group.cleared.remove(id);
                 }
                 Cause::Raised => {
-                    group.raised.remove(id);
+                    group.unwait(*id);
                     group.told.insert(*id);
                 }
                 _ => {
@@ -613,7 +613,7 @@ impl Alerts {
             return;
         };
         if let Some(group) = self.groups.get_mut(&key) {
-            group.raised.remove(&id);
+            group.unwait(id);
             group.again.remove(&id);
         }
         self.replan_alert(id);
@@ -629,13 +629,12 @@ impl Alerts {
             return;
         }
         let (key, known) = (alert.raise.group.clone(), !alert.told_to.is_empty());
+        let severity = alert.severity_now;
         let group = self.groups.entry(key.clone()).or_default();
         group.repeat_secs = alert.raise.repeat_secs;
         group.single = key == id.to_string();
         match cause {
-            _ if !known => {
-                group.raised.insert(id);
-            }
+            _ if !known => group.wait(id, severity),
             Some(cause) => {
                 group.again.insert(id, cause);
             }
@@ -670,8 +669,7 @@ impl Alerts {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        let severity = |id: &AlertId| self.all.get(id).map(|alert| alert.severity_now);
-        let graver = group.raised.iter().filter_map(severity).max() > group.told_severity;
+        let graver = group.raised_severity > group.told_severity;
         let next = group.next_due(at, graver);
         let before = std::mem::replace(&mut group.due, next);
         let over = group.is_over();

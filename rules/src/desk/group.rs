@@ -28,6 +28,9 @@ pub struct Group {
     pub told: BTreeSet<AlertId>,
     /// Standing, not yet told.
     pub raised: BTreeSet<AlertId>,
+    /// The gravest that came to [`Group::raised`] since it was empty.
+    #[serde(default)]
+    pub raised_severity: Option<Severity>,
     /// Over, and not yet told to be.
     pub cleared: BTreeSet<AlertId>,
     /// Told before, to be told again.
@@ -44,6 +47,22 @@ pub struct Group {
 }
 
 impl Group {
+    /// One more to be told as raised. Its severity is kept at hand: to look through all that wait, for
+    /// each that comes, would cost a group of thousands the square of them.
+    pub(crate) fn wait(&mut self, id: AlertId, severity: Severity) {
+        self.raised.insert(id);
+        self.raised_severity = self.raised_severity.max(Some(severity));
+    }
+
+    /// It is not to be told as raised any more; says whether it was.
+    pub(crate) fn unwait(&mut self, id: AlertId) -> bool {
+        let waited = self.raised.remove(&id);
+        if self.raised.is_empty() {
+            self.raised_severity = None;
+        }
+        waited
+    }
+
     /// Alerts that stand.
     pub fn size(&self) -> usize {
         self.told.len() + self.raised.len()
