@@ -7,7 +7,7 @@
 //! while it is jammed; a cursor queues nothing, and the kernel drops a jammed socket
 //! (`server.stalled_secs`).
 //!
-//! Most sockets are written to directly, by the [pump](super::pump) of their thread. That is safe
+//! Most sockets are written to directly, by the pump of their thread (`pump.rs`). That is safe
 //! only while the server's own buffer in front of the socket is empty, and the server does not say
 //! so; the client does: a pong to a ping that nothing has followed proves that all before it has
 //! left. When the kernel takes no more, the rest goes by way of the server again.
