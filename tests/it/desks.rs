@@ -20,7 +20,7 @@ const CUT_OFF: &str = "(() => { const bad = []; const page = document.documentEl
     return bad; })()";
 
 /// Signs in with the page's own means, and goes on to a page.
-async fn enter(browser: &Browser, server: &Server, username: &str, path: &str) {
+pub async fn enter(browser: &Browser, server: &Server, username: &str, path: &str) {
     browser.open(&format!("{}/", server.base)).await;
     browser
         .until("document.querySelector('[name=password]')")

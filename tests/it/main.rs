@@ -10,6 +10,7 @@ mod bad_input;
 mod board;
 mod browser;
 mod cases;
+mod desk_page;
 mod desks;
 mod harness;
 mod journal_contract;

@@ -1,0 +1,286 @@
+//! The desk of supervisors in a real browser: an alert from its cause to its handling, calm that is
+//! proven, and every tab in both languages and sizes.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::desks::enter;
+use crate::harness::{Client, Server, list};
+use crate::webdriver::Browser;
+
+const HALL: &str = "H1";
+const SIZES: [(u32, u32); 3] = [(1366, 768), (1920, 1080), (1024, 768)];
+const TABS: [&str; 7] = [
+    "alerts", "cases", "orders", "problems", "messages", "rules", "silences",
+];
+
+/// A rule that holds as soon as three people wait.
+const RULE: &str = r#"version = 1
+
+[[rule]]
+id = "T01-many-waiting"
+name = {zh = "排队积压", en = "Long line"}
+topic = "flow"
+subject = "queue"
+when = "waiting > param.most"
+severity = "critical"
+param.most = 2
+message = {zh = "等待 {waiting} 人，多于 {param.most} 人", en = "{waiting} people wait, more than {param.most}"}
+notify = ["role:supervisor"]
+remedies = ["open_window", "work_order"]
+"#;
+
+/// The page scrolls, a text of the bar, a button or a number is cut off, or a text has no words.
+const FAULTS: &str = "(() => { const bad = []; const page = document.documentElement; \
+    if (page.scrollWidth > innerWidth || page.scrollHeight > innerHeight) bad.push('the page scrolls'); \
+    for (const node of document.querySelectorAll('.btn, .chip, .tabs a, .count b, .bar h1, .row .what, .row .state, .load-one')) { \
+      if (!node.offsetParent) continue; const box = node.getBoundingClientRect(); \
+      if (node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== 'inline') bad.push('cut: ' + node.textContent); \
+      if (box.right > innerWidth + 1 && !node.closest('.scroll, .tabs')) bad.push('outside: ' + node.textContent); } \
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); \
+    while (walk.nextNode()) if (/^[a-z]+(-[a-z]+)*\\.[a-z_.-]+$/.test(walk.currentNode.data.trim()) && !walk.currentNode.parentElement.closest('code, .variable, textarea, script')) bad.push('no words: ' + walk.currentNode.data); \
+    return bad; })()";
+
+fn wall_clock_ms() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now.as_secs_f64() * 1000.0
+}
+
+/// Signs chen in at the desk, with a rule that waits for a long line.
+async fn at_the_desk(browser: &Browser) -> (Server, Client) {
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 3).await;
+    server.person("chen", "supervisor", &["*"]).await;
+    admin
+        .put("/rules/T01-many-waiting", json!({"source": RULE}))
+        .await
+        .expect(200);
+    browser.resize(1366, 768).await;
+    enter(browser, &server, "chen", "/").await;
+    browser.click("#to-desk").await;
+    browser.until("document.querySelector('#checked')").await;
+    (server, admin)
+}
+
+async fn the_alert(admin: &Client) -> Value {
+    let found = admin.get("/alerts").await.expect(200);
+    let of_rule = |alert: &&Value| alert["rule"] == "T01-many-waiting";
+    let alert = list(&found["items"]).iter().find(of_rule);
+    alert.unwrap_or_else(|| panic!("{found}")).clone()
+}
+
+/// From its cause to the one who takes it on, without a reload and by keys; then the server dies.
+#[actix_web::test]
+async fn an_alert_comes_by_itself_is_taken_on_by_a_key_and_a_dead_server_is_never_calm() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let (mut server, admin) = at_the_desk(&browser).await;
+    assert!(browser.text(".nothing").await.contains("当前无告警"));
+    let checked = browser.text("#checked").await;
+    assert!(checked.contains(':'), "{checked}");
+
+    for _ in 0..3 {
+        admin.issue(HALL, "S1").await;
+    }
+    let alert = "[data-alert][data-rule=T01-many-waiting]";
+    browser
+        .until(&format!(
+            "document.querySelector('{alert}[data-state=firing]')"
+        ))
+        .await;
+    let row = browser.text(alert).await;
+    assert!(
+        row.contains("排队积压") && row.contains("等待 3 人"),
+        "{row}"
+    );
+    browser
+        .until("document.querySelector('table.why td')")
+        .await;
+    let why = browser.text(".detail").await;
+    for part in ["waiting > param.most", "3 > 2", "发生", "增开窗口"] {
+        assert!(why.contains(part), "{part} is not in {why}");
+    }
+    browser
+        .until("document.querySelectorAll('[data-advice] .tag').length === 3")
+        .await;
+    browser.click(alert).await;
+    browser.keys("body", "a").await;
+    browser
+        .until(&format!(
+            "document.querySelector('{alert}[data-state=acknowledged]')"
+        ))
+        .await;
+    let seen = the_alert(&admin).await;
+    assert_eq!(
+        (&seen["state"], &seen["acked_by"]),
+        (&json!("acknowledged"), &json!("chen"))
+    );
+    let timeline = "document.querySelector('.history').textContent.includes('确认')";
+    browser.until(timeline).await;
+
+    // A work order and a shelf, by their keys.
+    browser.keys("body", "w").await;
+    browser.until("document.querySelector('dialog form')").await;
+    browser.keys("dialog [name=assignee]", "zhao").await;
+    browser.click("dialog .btn.go").await;
+    browser
+        .until(&format!(
+            "document.querySelector('{alert}').textContent.includes('WO-')"
+        ))
+        .await;
+    browser.keys("body", "s").await;
+    browser
+        .until("document.querySelector('dialog [data-minutes]')")
+        .await;
+    browser.keys("dialog [name=reason]", "已安排增开窗口").await;
+    browser.click("dialog .btn.go").await;
+    browser
+        .until("document.querySelector('[data-chip=shelved] b').textContent === '1'")
+        .await;
+    browser.click("[data-chip=shelved]").await;
+    browser
+        .until(&format!("document.querySelector('{alert}')"))
+        .await;
+    browser.shot("desk-real").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+
+    let watch = "(window.frozenAt = 0, new MutationObserver(() => { if (document.body.classList.contains('frozen') \
+        && !window.frozenAt) window.frozenAt = Date.now(); }).observe(document.body, {attributes: true}), true)";
+    browser.eval(watch).await;
+    let killed = wall_clock_ms();
+    server.kill();
+    browser.until("window.frozenAt").await;
+    let after = browser.eval("window.frozenAt").await.as_f64().unwrap() - killed;
+    assert!(after <= 4000.0, "red after {after} ms");
+    let words = browser.text("#lost").await;
+    assert!(
+        words.contains("连接中断") && words.contains("最后更新"),
+        "{words}"
+    );
+    let wide = "document.querySelector('#lost').getBoundingClientRect().width === innerWidth \
+        && Array.from(document.querySelectorAll('main button')).every((b) => b.matches(':disabled'))";
+    assert_eq!(browser.eval(wide).await, json!(true));
+    browser.stop().await;
+}
+
+/// The rules' text is judged while it is typed; what is off is run over the past before it is on.
+#[actix_web::test]
+async fn a_rule_is_judged_while_it_is_typed_and_tried_before_it_is_switched_on() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let (_server, admin) = at_the_desk(&browser).await;
+    browser.eval("(location.hash = '#rules', true)").await;
+    let row = "[data-rule='T01-many-waiting']";
+    browser
+        .until(&format!(
+            "document.querySelector(\"{row}[data-enabled=true]\")"
+        ))
+        .await;
+    browser.click(&format!("{row} [data-do='form.edit']")).await;
+    browser
+        .until("document.querySelector('#faults .good')")
+        .await;
+    let wrong = "(() => { const area = document.querySelector('#source'); \
+        area.value = area.value.replace('waiting > ', 'waitng > '); area.dispatchEvent(new Event('input')); return true; })()";
+    browser.eval(wrong).await;
+    browser
+        .until("document.querySelector('#faults .fault')")
+        .await;
+    let fault = browser.text("#faults").await;
+    assert!(
+        fault.contains("第 8 行第 9 列") && fault.contains("waiting"),
+        "{fault}"
+    );
+    assert_eq!(
+        browser
+            .eval("document.querySelector('[data-do=save]').disabled")
+            .await,
+        json!(true)
+    );
+    let right = "(() => { const area = document.querySelector('#source'); \
+        area.value = area.value.replace('waitng > ', 'waiting > ').replace('most = 2', 'most = 9'); \
+        area.dispatchEvent(new Event('input')); return true; })()";
+    browser.eval(right).await;
+    browser.click("[data-do=save]:enabled").await;
+    browser
+        .until("document.querySelectorAll('.versions li').length === 2")
+        .await;
+
+    let off = "/rules/T01-many-waiting/disable";
+    admin.post(off, json!({})).await.expect(200);
+    browser.eval("(location.hash = '#rules', true)").await;
+    browser
+        .until(&format!(
+            "document.querySelector(\"{row}[data-enabled=false]\")"
+        ))
+        .await;
+    browser
+        .click(&format!("{row} [data-do='rule.enable']"))
+        .await;
+    browser
+        .until("document.querySelector('[data-do=go-on]').disabled")
+        .await;
+    browser.click("dialog form .btn.go").await;
+    browser.click("[data-do=go-on]:enabled").await;
+    browser
+        .until(&format!(
+            "document.querySelector(\"{row}[data-enabled=true]\")"
+        ))
+        .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
+
+/// Cases from the board to a step; then every tab fits its screens and speaks both languages.
+#[actix_web::test]
+async fn every_tab_fits_its_screens_and_speaks_both_languages() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let (server, admin) = at_the_desk(&browser).await;
+    let case = json!({"case_no": "2026-0001", "item": "building permit", "department": "housing",
+        "handler": "wang", "received_at": "2026-01-05T09:00:00+08:00", "due_at": "2026-01-20T17:30:00+08:00"});
+    admin.post("/cases", case).await.expect(201);
+    for _ in 0..4 {
+        admin.issue(HALL, "S1").await;
+    }
+    let order = json!({"title": {"zh": "更换屏幕", "en": "Replace the screen"}, "severity": "warning", "hall": HALL, "due_at": "2030-01-20T17:30:00+08:00"});
+    admin.post("/work-orders", order).await.expect(201);
+    browser.eval("(location.hash = '#cases', true)").await;
+    browser.click("[data-count=overdue]").await;
+    browser.click("tr[data-case='2026-0001'] a").await;
+    browser
+        .click("[data-detail='2026-0001'] [data-do='case.do-urge']")
+        .await;
+    browser.keys("dialog textarea", "soon please").await;
+    browser.click("dialog .btn.go").await;
+    browser
+        .until("document.querySelector('.history').textContent.includes('催办')")
+        .await;
+
+    for lang in ["zh-CN", "en"] {
+        for (width, height) in SIZES {
+            browser.resize(width, height).await;
+            for tab in TABS {
+                let page = format!("{}/desk?lang={lang}&n={width}{tab}#{tab}", server.base);
+                browser.open(&page).await;
+                browser
+                    .until("document.querySelector('#main').textContent.length > 20 && !document.body.classList.contains('frozen')")
+                    .await;
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                let name = format!("{tab} {lang} {width}×{height}");
+                browser.shot(&format!("desk-{tab}-{lang}-{width}")).await;
+                assert_eq!(browser.eval(FAULTS).await, json!([]), "{name}");
+                if lang == "en" {
+                    let left = browser.chinese_outside(".bar .btn, textarea").await;
+                    assert_eq!(left, json!([]), "{name}");
+                }
+            }
+        }
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
