@@ -7,6 +7,7 @@ import { form, table, tell, th } from "../lib/staff.js";
 import { button, clock, instant, lasting, listComma, severity, step, typed, word } from "./parts.js";
 
 const CHECK_MS = 500;
+const BACKTEST_MS = 120000;
 const LOOK_BACK_DAYS = 7;
 const DAY_MS = 86400000;
 
@@ -64,7 +65,7 @@ function backtest(id, source, goOn) {
       const body = { from: instant(input.from.value), until: instant(input.until.value) };
       if (source) body.source = source;
       if (next) next.disabled = false; // seen, or seen that it cannot be run
-      fill(out, result(await post(path(id, "backtest"), body, { retry: false })));
+      fill(out, result(await post(path(id, "backtest"), body, { retry: false, patience: BACKTEST_MS })));
     }), out, h("div.btns", null, next, h("button.btn", { type: "button", onclick: () => close(null) }, t("form.cancel"))));
   });
 }

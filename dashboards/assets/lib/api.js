@@ -24,9 +24,9 @@ export function newKey() {
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-async function once(method, path, body, headers) {
+async function once(method, path, body, headers, patience = TIMEOUT_MS) {
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
+  const timer = setTimeout(() => stop.abort(), patience);
   try {
     const response = await fetch("/api/v1" + path, {
       method,
@@ -46,7 +46,7 @@ async function once(method, path, body, headers) {
 
 /**
  * Calls the server. options.key is the idempotency key of a POST: made fresh when missing, left out when false.
- * When no answer comes the call is repeated once with the same key; then an ApiError with code "network" is thrown.
+ * options.patience is how long to wait for an answer, in milliseconds. When no answer comes the call is repeated once with the same key; then an ApiError with code "network" is thrown.
  */
 export async function api(method, path, body, options = {}) {
   const headers = { Accept: "application/json, application/problem+json", "Accept-Language": lang(), "X-Hallkeeper": "1" };
@@ -54,12 +54,12 @@ export async function api(method, path, body, options = {}) {
   if (method === "POST" && options.key !== false) headers["Idempotency-Key"] = options.key || newKey();
   let got;
   try {
-    got = await once(method, path, body, headers);
+    got = await once(method, path, body, headers, options.patience);
   } catch (_) {
     if (options.retry === false) throw new ApiError(0, { detail: t("error.network") });
     await pause(RETRY_AFTER_MS);
     try {
-      got = await once(method, path, body, headers);
+      got = await once(method, path, body, headers, options.patience);
     } catch (__) {
       throw new ApiError(0, { detail: t("error.network") });
     }
