@@ -20,7 +20,7 @@ use rules::alerts::facts;
 use rules::alerts::subject::{Facts, Subject, SubjectKind};
 use rules::alerts::watch::Phase;
 use rules::desk::{AlertDesk, Command, Instance};
-use rules::ids::AlertId;
+use rules::ids::{AlertId, HallId};
 use rules::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -100,6 +100,8 @@ pub(crate) enum Ask {
     Rule(String, oneshot::Sender<RulePresent>),
     /// A topic needs a snapshot.
     Show,
+    /// Somebody wants to follow a hall's alerts.
+    Open(HallId, oneshot::Sender<()>),
 }
 
 /// The way to the driver.
@@ -153,6 +155,14 @@ impl AlertDriver {
         let (reply, answer) = oneshot::channel();
         self.asks.send(Ask::Alert(id, instance, reply)).await.ok()?;
         answer.await.ok()
+    }
+
+    /// Makes a hall's topic known to the hub.
+    pub async fn open(&self, hall: HallId) {
+        let (reply, answer) = oneshot::channel();
+        if self.asks.send(Ask::Open(hall, reply)).await.is_ok() {
+            let _ = answer.await;
+        }
     }
 
     pub async fn rule(&self, rule: &str) -> Option<RulePresent> {
@@ -454,6 +464,10 @@ impl Driver {
                 let _ = reply.send(self.rule_present(&rule));
             }
             Ask::Show => self.feed.snapshots(),
+            Ask::Open(hall, reply) => {
+                self.feed.open(Some(hall));
+                let _ = reply.send(());
+            }
         }
     }
 

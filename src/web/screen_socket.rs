@@ -694,7 +694,7 @@ impl ScreenSocket {
     }
 }
 
-/// Finds a topic; a ticket's is made known first.
+/// Finds a topic; a ticket's and a hall's alerts are made known first.
 async fn find(
     app: Arc<App>,
     topic: String,
@@ -717,6 +717,13 @@ async fn find(
         if !handle.actor.send(Watch(token)).await.unwrap_or(false) {
             return Err(unknown(topic));
         }
+    }
+    if let Some(hall) = topic.strip_prefix("alerts.") {
+        // A hall has a topic of alerts also before it has an alert.
+        let Ok((hall, _)) = app.hall(hall) else {
+            return Err(unknown(topic));
+        };
+        app.alerting.driver.open(hall).await;
     }
     match app.system.hub.send(Find(topic.clone())).await {
         Ok(Some(found)) => Ok((found, since)),

@@ -272,7 +272,8 @@ impl Feed {
         }
     }
 
-    fn open(&mut self, hall: Option<HallId>) {
+    /// Makes a topic known to the hub.
+    pub(super) fn open(&mut self, hall: Option<HallId>) {
         if self.streams.contains_key(&hall) {
             return;
         }
