@@ -179,7 +179,7 @@ async fn a_topic_that_is_unknown_or_not_ones_own_is_refused_by_name() {
         "queue.H1.S9",
         "window.H1.9",
         "queue.H1",
-        "alerts",
+        "alerts.H9",
         "",
         "hall",
         "ticket.H1.0",
@@ -192,19 +192,23 @@ async fn a_topic_that_is_unknown_or_not_ones_own_is_refused_by_name() {
         ),
         (
             &supervisor,
-            [&shown[..], &elsewhere, &["city"]].concat(),
+            [&shown[..], &elsewhere, &["city", "alerts", "alerts.H2"]].concat(),
             vec![],
         ),
         (
             &screen,
             shown.to_vec(),
-            [&elsewhere[..], &["city"]].concat(),
+            [&elsewhere[..], &["city", "alerts", "alerts.H1"]].concat(),
         ),
-        (&clerk, shown.to_vec(), [&elsewhere[..], &["city"]].concat()),
+        (
+            &clerk,
+            shown.to_vec(),
+            [&elsewhere[..], &["city", "alerts", "alerts.H1"]].concat(),
+        ),
         (
             &holder,
             vec![own.as_str()],
-            [&shown[..], &["city", &other]].concat(),
+            [&shown[..], &["city", "alerts", &other]].concat(),
         ),
     ] {
         let mut feed = who.live(&[], json!({})).await;

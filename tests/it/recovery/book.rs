@@ -335,7 +335,7 @@ impl Book {
     pub(super) async fn check_journal(&self, url: &str) -> Result<(), String> {
         sqlx::any::install_default_drivers();
         let mut database = AnyConnection::connect(url).await.expect("the database");
-        let halls: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(
+        let streams: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(
             "select h.stream, h.seq, min(e.seq), max(e.seq), count(*) \
              from heads h join events e on e.stream = h.stream group by h.stream, h.seq order by h.stream",
         )
@@ -350,15 +350,22 @@ impl Book {
         .expect("the keys");
         let keys: BTreeMap<_, _> = keys.into_iter().collect();
         database.close().await.expect("closed");
+        for (id, head, first, last, count) in &streams {
+            if (first, last, count) != (&1, head, head) {
+                return Err(format!(
+                    "{id}: {count} events from {first} to {last}, head {head}"
+                ));
+            }
+        }
+        let halls: Vec<String> = streams
+            .into_iter()
+            .map(|(id, ..)| id)
+            .filter(|id| !id.starts_with('@'))
+            .collect();
         if halls.len() != HALLS {
             return Err(format!("{} halls in the journal", halls.len()));
         }
-        for ((id, head, first, last, count), hall) in halls.into_iter().zip(&self.halls) {
-            if (first, last, count) != (1, head, head) {
-                return Err(format!(
-                    "hall {id}: {count} events from {first} to {last}, head {head}"
-                ));
-            }
+        for (id, hall) in halls.into_iter().zip(&self.halls) {
             let kept = keys.get(&id).copied().unwrap_or_default();
             if kept != hall.steps.len() as i64 {
                 return Err(format!(
