@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use actix::fut::{ready, wrap_future};
+use actix::fut::wrap_future;
 use actix::prelude::*;
 use rules::machine::{Machine, Recorded};
 use rules::time::Timestamp;
@@ -23,6 +23,7 @@ use crate::journal::{AppendError, Journal};
 use crate::ports::{
     Append, Clock, Entry, IdempotencyKey, PortError, Rejected, Store, StreamId, decode,
 };
+use crate::turn::{Step, answered, in_turn};
 
 /// Commands that may wait; more are made to wait at their connection.
 const MAILBOX: usize = 1024;
@@ -330,8 +331,6 @@ pub struct DeskActor<M: Machine> {
     _gone: oneshot::Sender<()>,
 }
 
-type Step<M, T> = std::pin::Pin<Box<dyn ActorFuture<DeskActor<M>, Output = T>>>;
-
 impl<M: Machine> DeskActor<M> {
     fn new(
         loaded: Loaded<M>,
@@ -357,9 +356,9 @@ impl<M: Machine> DeskActor<M> {
     }
 
     /// First what fell due, then the command, each in its own write.
-    fn submit(&mut self, submit: Submit<M>) -> Step<M, Submitted<M>> {
+    fn submit(&mut self, submit: Submit<M>) -> Step<Self, Submitted<M>> {
         if let Some(answer) = self.answers.find(submit.key.as_ref()) {
-            return Box::pin(ready(answer));
+            return answered(answer);
         }
         let now = self.clock.now();
         let due = self.machine.elapse(now);
@@ -367,26 +366,24 @@ impl<M: Machine> DeskActor<M> {
             return self.carry_out(submit, now);
         }
         let commit = self.commit(due, "clock", now, None);
-        Box::pin(
-            commit.then(move |result, desk: &mut Self, _| -> Step<M, Submitted<M>> {
+        Box::pin(commit.then(
+            move |result, desk: &mut Self, _| -> Step<Self, Submitted<M>> {
                 match result {
                     Ok(_) => desk.carry_out(submit, now),
-                    Err(error) => Box::pin(ready(Err(error))),
+                    Err(error) => answered(Err(error)),
                 }
-            }),
-        )
+            },
+        ))
     }
 
-    fn carry_out(&mut self, submit: Submit<M>, now: Timestamp) -> Step<M, Submitted<M>> {
+    fn carry_out(&mut self, submit: Submit<M>, now: Timestamp) -> Step<Self, Submitted<M>> {
         let Submit { command, by, key } = submit;
         match self.machine.decide(&command, &by, now) {
-            Ok(events) if events.is_empty() && key.is_none() => {
-                Box::pin(ready(Ok(Arc::new(Done {
-                    seq: self.machine.seq(),
-                    recorded: Vec::new(),
-                    replayed: false,
-                }))))
-            }
+            Ok(events) if events.is_empty() && key.is_none() => answered(Ok(Arc::new(Done {
+                seq: self.machine.seq(),
+                recorded: Vec::new(),
+                replayed: false,
+            }))),
             Ok(events) => self.commit(events, &by, now, key),
             Err(refusal) => self.refuse(refusal, key),
         }
@@ -394,28 +391,30 @@ impl<M: Machine> DeskActor<M> {
 
     /// What cannot be done may be the repeat of what was done before this actor was born. An append
     /// of nothing asks the journal whether it knows the key.
-    fn refuse(&self, refusal: M::Refusal, key: Option<IdempotencyKey>) -> Step<M, Submitted<M>> {
+    fn refuse(&self, refusal: M::Refusal, key: Option<IdempotencyKey>) -> Step<Self, Submitted<M>> {
         if key.is_none() {
-            return Box::pin(ready(Err(SubmitError::Refused(refusal))));
+            return answered(Err(SubmitError::Refused(refusal)));
         }
         let question = Append::nothing(Self::stream(), self.epoch, key.clone());
         let asked = wrap_future::<_, Self>(self.journal.clone().append(question));
-        Box::pin(asked.then(move |result, desk, _| -> Step<M, Submitted<M>> {
-            match result {
-                Err(AppendError::Rejected(Rejected::Duplicate {
-                    fingerprint,
-                    first_seq,
-                    count,
-                })) => desk.answer_again(key, &fingerprint, first_seq, count),
-                Err(AppendError::Port(cause)) => {
-                    Box::pin(ready(Err(SubmitError::Unavailable(cause.to_string()))))
+        Box::pin(
+            asked.then(move |result, desk, _| -> Step<Self, Submitted<M>> {
+                match result {
+                    Err(AppendError::Rejected(Rejected::Duplicate {
+                        fingerprint,
+                        first_seq,
+                        count,
+                    })) => desk.answer_again(key, &fingerprint, first_seq, count),
+                    Err(AppendError::Port(cause)) => {
+                        answered(Err(SubmitError::Unavailable(cause.to_string())))
+                    }
+                    Err(AppendError::Overloaded) => answered(Err(SubmitError::Overloaded)),
+                    Ok(()) | Err(AppendError::Rejected(Rejected::Fenced)) => {
+                        answered(Err(SubmitError::Refused(refusal)))
+                    }
                 }
-                Err(AppendError::Overloaded) => Box::pin(ready(Err(SubmitError::Overloaded))),
-                Ok(()) | Err(AppendError::Rejected(Rejected::Fenced)) => {
-                    Box::pin(ready(Err(SubmitError::Refused(refusal))))
-                }
-            }
-        }))
+            }),
+        )
     }
 
     /// Journals the events; then, and only then, applies and tells of them. Without events only the
@@ -426,7 +425,7 @@ impl<M: Machine> DeskActor<M> {
         by: &str,
         now: Timestamp,
         key: Option<IdempotencyKey>,
-    ) -> Step<M, Submitted<M>> {
+    ) -> Step<Self, Submitted<M>> {
         let recorded: Vec<_> = (self.machine.seq() + 1..)
             .zip(events)
             .map(|(seq, event)| Recorded {
@@ -439,7 +438,7 @@ impl<M: Machine> DeskActor<M> {
         let entries = match Entry::all(&recorded) {
             Ok(entries) => entries,
             Err(cause) => {
-                return Box::pin(ready(Err(SubmitError::Unavailable(cause.to_string()))));
+                return answered(Err(SubmitError::Unavailable(cause.to_string())));
             }
         };
         let nothing = recorded.is_empty();
@@ -450,18 +449,18 @@ impl<M: Machine> DeskActor<M> {
         };
         let written = wrap_future::<_, Self>(self.journal.clone().append(append));
         Box::pin(
-            written.then(move |result, desk, ctx| -> Step<M, Submitted<M>> {
+            written.then(move |result, desk, ctx| -> Step<Self, Submitted<M>> {
                 match result {
-                    Ok(()) => Box::pin(ready(Ok(desk.settle(recorded, key, ctx)))),
+                    Ok(()) => answered(Ok(desk.settle(recorded, key, ctx))),
                     Err(AppendError::Rejected(Rejected::Duplicate {
                         fingerprint,
                         first_seq,
                         count,
                     })) => desk.answer_again(key, &fingerprint, first_seq, count),
                     Err(AppendError::Rejected(Rejected::Fenced)) if nothing => {
-                        Box::pin(ready(Ok(desk.settle(recorded, key, ctx))))
+                        answered(Ok(desk.settle(recorded, key, ctx)))
                     }
-                    Err(error) => Box::pin(ready(Err(desk.fail(error, ctx)))),
+                    Err(error) => answered(Err(desk.fail(error, ctx))),
                 }
             }),
         )
@@ -486,9 +485,9 @@ impl<M: Machine> DeskActor<M> {
         fingerprint: &str,
         first_seq: u64,
         count: u64,
-    ) -> Step<M, Submitted<M>> {
+    ) -> Step<Self, Submitted<M>> {
         if key.is_some_and(|key| key.fingerprint != fingerprint) {
-            return Box::pin(ready(Err(SubmitError::KeyReused)));
+            return answered(Err(SubmitError::KeyReused));
         }
         let store = Arc::clone(self.journal.store());
         let read = async move {
@@ -570,27 +569,29 @@ impl<M: Machine> Handler<Submit<M>> for DeskActor<M> {
     type Result = AtomicResponse<Self, Submitted<M>>;
 
     fn handle(&mut self, submit: Submit<M>, _: &mut Self::Context) -> Self::Result {
-        AtomicResponse::new(self.submit(submit))
+        in_turn(|desk: &mut Self, _| desk.submit(submit))
     }
 }
 
 impl<M: Machine> Handler<Wake> for DeskActor<M> {
     type Result = AtomicResponse<Self, ()>;
 
-    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) -> Self::Result {
-        let now = self.clock.now();
-        let due = self.machine.elapse(now);
-        if due.is_empty() {
-            self.rearm(ctx);
-            return AtomicResponse::new(Box::pin(ready(())));
-        }
-        let commit = self.commit(due, "clock", now, None);
-        AtomicResponse::new(Box::pin(commit.map(|result, desk, ctx| {
-            if let Err(cause) = result {
-                warn!(desk = M::NAME, %cause, "what fell due could not be written yet");
-                desk.wake = Some(ctx.notify_later(Wake, Duration::from_secs(1)));
+    fn handle(&mut self, _: Wake, _: &mut Self::Context) -> Self::Result {
+        in_turn(|desk: &mut Self, ctx| {
+            let now = desk.clock.now();
+            let due = desk.machine.elapse(now);
+            if due.is_empty() {
+                desk.rearm(ctx);
+                return answered(());
             }
-        })))
+            let commit = desk.commit(due, "clock", now, None);
+            Box::pin(commit.map(|result, desk, ctx| {
+                if let Err(cause) = result {
+                    warn!(desk = M::NAME, %cause, "what fell due could not be written yet");
+                    desk.wake = Some(ctx.notify_later(Wake, Duration::from_secs(1)));
+                }
+            }))
+        })
     }
 }
 

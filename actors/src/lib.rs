@@ -19,6 +19,7 @@
 //! * [`hub`]: topics, their last frames, and who follows them.
 //! * [`city`]: every hall's latest face.
 //! * [`journal`]: what many halls write, in one durable transaction.
+//! * `turn`: one thing at a time in an actor, deciding included.
 //! * [`supervisor`]: starts halls and starts them again.
 //! * [`alert_desk`]: drives the alert desk: what is known, evaluated once a second.
 //! * [`desk`]: the shell of the machines beside the halls, one command at a time.
@@ -40,6 +41,7 @@ pub mod queue;
 pub mod strip;
 pub mod supervisor;
 pub mod system;
+mod turn;
 pub mod voice;
 pub mod window;
 

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use actix::fut::{ready, wrap_future};
+use actix::fut::wrap_future;
 use actix::prelude::*;
 use dashboards::answer::TicketFace;
 use dashboards::city::HallFace;
@@ -28,6 +28,7 @@ use crate::hub::{OpenTopic, ScreenHub, Shape, TakeSnapshot};
 use crate::journal::{AppendError, Journal};
 use crate::ports::{Append, Clock, Entry, IdempotencyKey, PortError, Rejected, StreamId, decode};
 use crate::queue::QueueActor;
+use crate::turn::{Step, answered, in_turn};
 use crate::voice::VoiceActor;
 use crate::window::WindowActor;
 
@@ -209,8 +210,6 @@ pub struct HallActor {
     _gone: Box<dyn std::any::Any + Send>,
 }
 
-type Step<T> = std::pin::Pin<Box<dyn ActorFuture<HallActor, Output = T>>>;
-
 impl HallActor {
     /// A hall actor over what was loaded. `gone` is dropped with it.
     pub fn new(loaded: Loaded, tools: Tools, gone: Box<dyn std::any::Any + Send>) -> Self {
@@ -232,9 +231,9 @@ impl HallActor {
     }
 
     /// First what fell due, then the command, each in its own write.
-    fn submit(&mut self, submit: Submit) -> Step<Submitted> {
+    fn submit(&mut self, submit: Submit) -> Step<Self, Submitted> {
         if let Some(answer) = self.known_answer(submit.key.as_ref()) {
-            return Box::pin(ready(answer));
+            return answered(answer);
         }
         let now = self.now();
         let due = self.hall.elapse(now);
@@ -243,16 +242,16 @@ impl HallActor {
         }
         let commit = self.commit(self.hall.recorded(due, now, "clock"), None);
         Box::pin(
-            commit.then(move |result, hall: &mut Self, _| -> Step<Submitted> {
+            commit.then(move |result, hall: &mut Self, _| -> Step<Self, Submitted> {
                 match result {
                     Ok(_) => hall.carry_out(submit, now),
-                    Err(error) => Box::pin(ready(Err(error))),
+                    Err(error) => answered(Err(error)),
                 }
             }),
         )
     }
 
-    fn carry_out(&mut self, submit: Submit, now: Timestamp) -> Step<Submitted> {
+    fn carry_out(&mut self, submit: Submit, now: Timestamp) -> Step<Self, Submitted> {
         match self.hall.decide(&submit.command, now) {
             Ok(events) => {
                 let recorded = self.hall.recorded(events, now, &submit.by);
@@ -264,13 +263,13 @@ impl HallActor {
 
     /// What cannot be done may be the repeat of what was done before this actor was born. An append
     /// of nothing asks the journal whether it knows the key.
-    fn refuse(&self, refusal: Refusal, key: Option<IdempotencyKey>) -> Step<Submitted> {
+    fn refuse(&self, refusal: Refusal, key: Option<IdempotencyKey>) -> Step<Self, Submitted> {
         if key.is_none() {
-            return Box::pin(ready(Err(refusal.into())));
+            return answered(Err(refusal.into()));
         }
         let question = Append::nothing(self.hall.id().into(), self.epoch, key.clone());
         let asked = wrap_future::<_, Self>(self.tools.journal.clone().append(question));
-        Box::pin(asked.then(move |result, hall, _| -> Step<Submitted> {
+        Box::pin(asked.then(move |result, hall, _| -> Step<Self, Submitted> {
             match result {
                 Err(AppendError::Rejected(Rejected::Duplicate {
                     fingerprint,
@@ -278,11 +277,11 @@ impl HallActor {
                     count,
                 })) => hall.answer_again(key, &fingerprint, first_seq, count),
                 Err(AppendError::Port(cause)) => {
-                    Box::pin(ready(Err(SubmitError::Unavailable(cause.to_string()))))
+                    answered(Err(SubmitError::Unavailable(cause.to_string())))
                 }
-                Err(AppendError::Overloaded) => Box::pin(ready(Err(SubmitError::Overloaded))),
+                Err(AppendError::Overloaded) => answered(Err(SubmitError::Overloaded)),
                 Ok(()) | Err(AppendError::Rejected(Rejected::Fenced)) => {
-                    Box::pin(ready(Err(refusal.into())))
+                    answered(Err(refusal.into()))
                 }
             }
         }))
@@ -302,11 +301,15 @@ impl HallActor {
     }
 
     /// Journals the events; then, and only then, applies and shows them.
-    fn commit(&self, recorded: Vec<Recorded>, key: Option<IdempotencyKey>) -> Step<Submitted> {
+    fn commit(
+        &self,
+        recorded: Vec<Recorded>,
+        key: Option<IdempotencyKey>,
+    ) -> Step<Self, Submitted> {
         let events = match Entry::all(&recorded) {
             Ok(events) => events,
             Err(cause) => {
-                return Box::pin(ready(Err(SubmitError::Unavailable(cause.to_string()))));
+                return answered(Err(SubmitError::Unavailable(cause.to_string())));
             }
         };
         let append = Append {
@@ -315,17 +318,19 @@ impl HallActor {
             ..Append::nothing(self.hall.id().into(), self.epoch, key.clone())
         };
         let written = wrap_future::<_, Self>(self.tools.journal.clone().append(append));
-        Box::pin(written.then(move |result, hall, ctx| -> Step<Submitted> {
-            match result {
-                Ok(()) => Box::pin(ready(Ok(hall.settle(recorded, key, ctx)))),
-                Err(AppendError::Rejected(Rejected::Duplicate {
-                    fingerprint,
-                    first_seq,
-                    count,
-                })) => hall.answer_again(key, &fingerprint, first_seq, count),
-                Err(error) => Box::pin(ready(Err(hall.fail(error, ctx)))),
-            }
-        }))
+        Box::pin(
+            written.then(move |result, hall, ctx| -> Step<Self, Submitted> {
+                match result {
+                    Ok(()) => answered(Ok(hall.settle(recorded, key, ctx))),
+                    Err(AppendError::Rejected(Rejected::Duplicate {
+                        fingerprint,
+                        first_seq,
+                        count,
+                    })) => hall.answer_again(key, &fingerprint, first_seq, count),
+                    Err(error) => answered(Err(hall.fail(error, ctx))),
+                }
+            }),
+        )
     }
 
     fn fail(&self, error: AppendError, ctx: &mut Context<Self>) -> SubmitError {
@@ -352,9 +357,9 @@ impl HallActor {
         fingerprint: &str,
         first_seq: u64,
         count: u64,
-    ) -> Step<Submitted> {
+    ) -> Step<Self, Submitted> {
         if key.is_some_and(|key| key.fingerprint != fingerprint) {
-            return Box::pin(ready(Err(SubmitError::KeyReused)));
+            return answered(Err(SubmitError::KeyReused));
         }
         let store = Arc::clone(self.tools.journal.store());
         let stream = StreamId::from(self.hall.id());
@@ -470,27 +475,29 @@ impl Handler<Submit> for HallActor {
     type Result = AtomicResponse<Self, Submitted>;
 
     fn handle(&mut self, submit: Submit, _: &mut Self::Context) -> Self::Result {
-        AtomicResponse::new(self.submit(submit))
+        in_turn(|hall: &mut Self, _| hall.submit(submit))
     }
 }
 
 impl Handler<Wake> for HallActor {
     type Result = AtomicResponse<Self, ()>;
 
-    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) -> Self::Result {
-        let now = self.now();
-        let due = self.hall.elapse(now);
-        if due.is_empty() {
-            self.rearm(ctx);
-            return AtomicResponse::new(Box::pin(ready(())));
-        }
-        let commit = self.commit(self.hall.recorded(due, now, "clock"), None);
-        AtomicResponse::new(Box::pin(commit.map(|result, hall, ctx| {
-            if let Err(cause) = result {
-                warn!(hall = %hall.hall.id(), %cause, "the day could not be ended yet");
-                hall.wake = Some(ctx.notify_later(Wake, Duration::from_secs(1)));
+    fn handle(&mut self, _: Wake, _: &mut Self::Context) -> Self::Result {
+        in_turn(|hall: &mut Self, ctx| {
+            let now = hall.now();
+            let due = hall.hall.elapse(now);
+            if due.is_empty() {
+                hall.rearm(ctx);
+                return answered(());
             }
-        })))
+            let commit = hall.commit(hall.hall.recorded(due, now, "clock"), None);
+            Box::pin(commit.map(|result, hall, ctx| {
+                if let Err(cause) = result {
+                    warn!(hall = %hall.hall.id(), %cause, "the day could not be ended yet");
+                    hall.wake = Some(ctx.notify_later(Wake, Duration::from_secs(1)));
+                }
+            }))
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actors::hall::Submit;
 use rules::Event;
 use rules::testing::{clock, issue};
 use tokio::time::sleep;
@@ -84,5 +85,32 @@ fn a_clock_set_back_over_midnight_neither_ends_the_day_twice_nor_stops_the_hall(
             .iter()
             .filter(|one| matches!(one.event, Event::DayEnded { .. }));
         assert_eq!(ends.count(), 1);
+    });
+}
+
+/// See `desk::a_command_and_a_deadline_at_one_instant_take_turns`.
+#[test]
+fn a_command_at_the_instant_of_the_days_end_takes_its_turn() {
+    paused(|| async {
+        let tree = Tree::with_open_hall().await;
+        tree.clock.put(clock("23:30"));
+        let wake = Duration::from_secs(1800) + Duration::from_millis(5);
+        let taken = tree.store.acquired();
+        let command_after = |wait| {
+            let (hall, wait) = (tree.hall("H1"), sleep(wait));
+            actix::spawn(async move {
+                wait.await;
+                hall.submit(Submit::new(issue("social"), "test")).await
+            })
+        };
+        let before = command_after(wake);
+        tree.takes("H1").await;
+        let after = command_after(wake);
+        for command in [before, after] {
+            assert!(command.await.unwrap().is_ok());
+        }
+        assert_eq!(day(&tree).await, "2026-11-03");
+        assert_eq!(tree.state("H1").await.figures().issued, 2);
+        assert_eq!(tree.store.acquired(), taken, "the hall was rebuilt");
     });
 }

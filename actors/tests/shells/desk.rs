@@ -227,3 +227,35 @@ fn time_alone_is_journalled_when_it_comes() {
         assert_eq!(given.desk.read(|counter, _| counter.seq).await, Some(2));
     });
 }
+
+/// What a context has spawned is polled once more before it waits for a message's answer: a timer that
+/// is ready just then and the command must not both decide on the same state.
+#[test]
+fn a_command_and_a_deadline_at_one_instant_take_turns() {
+    paused(|| async {
+        let given = Given::counter().await;
+        let wake = Duration::from_secs(3600) + Duration::from_millis(5);
+        // Who is woken first at one instant is nobody's promise: both orders are tried.
+        let before = command_after(&given, wake);
+        given.desk.submit(5, "test", None).await.unwrap();
+        let after = command_after(&given, wake);
+        let answers = [before.await.unwrap(), after.await.unwrap()];
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert_eq!(given.count().await, 6);
+        assert_eq!(given.desk.read(|counter, _| counter.seq).await, Some(4));
+        assert_eq!(given.store.acquired(), 1, "the desk was rebuilt");
+    });
+}
+
+/// Counts 3 after so long.
+fn command_after(
+    given: &Given,
+    wait: Duration,
+) -> tokio::task::JoinHandle<actors::desk::Submitted<Counter>> {
+    let desk = given.desk.clone();
+    let wait = tokio::time::sleep(wait);
+    actix::spawn(async move {
+        wait.await;
+        desk.submit(3, "test", None).await
+    })
+}

@@ -113,6 +113,7 @@ pub(crate) struct TroubledStore {
     inner: MemoryStore,
     trouble: Mutex<Trouble>,
     pub(crate) commits: AtomicU64,
+    acquired: AtomicU64,
     /// From which sequence number events were last read.
     pub(crate) read_from: AtomicU64,
     /// Whoever writes takes one permit while it is under way, as with a database of one writer.
@@ -125,6 +126,7 @@ impl TroubledStore {
             inner: MemoryStore::default(),
             trouble: Mutex::default(),
             commits: AtomicU64::new(0),
+            acquired: AtomicU64::new(0),
             read_from: AtomicU64::new(u64::MAX),
             gate: Semaphore::new(1),
         })
@@ -132,6 +134,11 @@ impl TroubledStore {
 
     pub(crate) fn suffer(&self, trouble: Trouble) {
         *self.trouble.lock().unwrap() = trouble;
+    }
+
+    /// How often a stream was taken.
+    pub(crate) fn acquired(&self) -> u64 {
+        self.acquired.load(Ordering::Relaxed)
     }
 
     pub(crate) fn item(&self, kind: ItemKind, id: &str) -> Option<Item> {
@@ -150,6 +157,7 @@ impl Store for TroubledStore {
         if *self.trouble.lock().unwrap() == Trouble::Unavailable {
             return Box::pin(async { Err(PortError::Unavailable("no connection".to_owned())) });
         }
+        self.acquired.fetch_add(1, Ordering::Relaxed);
         self.inner.acquire(stream)
     }
 
