@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actors::alert_desk::{AlertDriver, Answer, FactSource, Sources};
 use actors::clock::SystemClock;
-use actors::desk::{Desk, SubmitError};
+use actors::desk::Desk;
 use actors::ports::Clock as _;
 use actors::supervisor::{HallHandle, Halls};
 use anyhow::{Context as _, anyhow};
@@ -20,9 +20,6 @@ use rules::desk::{AlertDesk, Command, RuleCommand, SourcedRule};
 use rules::ids::{HallId, TicketId};
 
 use crate::devices::Devices;
-
-/// Five seconds of tries: longer than any rebuild of a desk at start.
-const INSTALL_TRIES: u32 = 50;
 
 /// The desk with whoever drives it.
 #[derive(Clone)]
@@ -44,7 +41,10 @@ impl Alerting {
         every: Duration,
     ) -> anyhow::Result<Self> {
         let clock = Arc::new(SystemClock);
-        install(&desk).await?;
+        let install = Command::Rule(RuleCommand::Install(shipped_rules()?));
+        desk.submit(install, "shipped", None)
+            .await
+            .context("could not put the shipped rules in force")?;
         let known = Known {
             halls: system.halls.clone(),
             cases: Arc::new(CaseSource {
@@ -56,24 +56,6 @@ impl Alerting {
         let hub = system.hub.clone();
         let driver = AlertDriver::start(desk.clone(), Arc::new(known), hub, clock, every);
         Ok(Self { desk, driver })
-    }
-}
-
-/// Puts the shipped rules in force. A desk that found itself fenced off at its first write reads its
-/// journal again, which takes a moment.
-async fn install(desk: &Desk<AlertDesk>) -> anyhow::Result<()> {
-    let rules = shipped_rules()?;
-    let mut tries = 0;
-    loop {
-        let install = Command::Rule(RuleCommand::Install(rules.clone()));
-        match desk.submit(install, "shipped", None).await {
-            Ok(_) => return Ok(()),
-            Err(SubmitError::Unavailable(_)) if tries < INSTALL_TRIES => {
-                tries += 1;
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            Err(cause) => return Err(cause).context("could not put the shipped rules in force"),
-        }
     }
 }
 
