@@ -3,10 +3,9 @@
 use actix_web::web::{Data, Path, Query, ServiceConfig};
 use actix_web::{HttpResponse, get, post};
 use actors::alert_desk::Present;
-use actors::desk::Done;
 use rules::Timestamp;
 use rules::desk::face::comparisons_json;
-use rules::desk::{AlertDesk, Command, Event, Handling, Instance, OrderWish};
+use rules::desk::{Command, Event, Handling, Instance, OrderWish};
 use rules::ids::{AlertId, HallId};
 use rules::machine::{Item, ItemKind};
 use rules::name::Name;
@@ -20,7 +19,8 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
-use crate::web::routes::items::{self, ListQuery};
+use crate::web::routes::answer;
+use crate::web::routes::items::{self, ListQuery, instant};
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -29,23 +29,6 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(supervision)
         .service(show)
         .service(handle);
-}
-
-/// The time of a field, if it is given.
-pub(super) fn instant(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
-    let read = |text| {
-        Timestamp::parse_rfc3339(text).ok_or_else(|| Problem::invalid(field, "is no RFC 3339 time"))
-    };
-    text.map(read).transpose()
-}
-
-/// An answer that says whether it repeats an earlier one.
-pub(super) fn answer(done: &Done<AlertDesk>, body: &Value) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    if done.replayed {
-        response.insert_header(("Idempotency-Replayed", "true"));
-    }
-    response.json(body)
 }
 
 /// Alerts have filters of their own besides those of every list.
@@ -239,7 +222,7 @@ struct Found {
 }
 
 async fn find(app: &App, id: AlertId) -> Result<Option<Found>, Problem> {
-    let read = app.alerting.desk.read(move |desk, _| {
+    let read = app.desk.read(move |desk, _| {
         let alert = desk.alerts().get(id)?;
         Some(Found {
             hall: alert.raise.hall.clone(),
@@ -432,5 +415,5 @@ async fn handle(
     if let Some(order) = order {
         face["work_order"] = json!(order);
     }
-    Ok(answer(&done, &face))
+    Ok(answer(HttpResponse::Ok(), done.replayed, &face))
 }

@@ -4,8 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use actix_web::web::{Data, Path, Query, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, post};
-use actors::desk::Done;
+use actix_web::{HttpRequest, HttpResponse, get, post};
 use chrono::NaiveDate;
 use dashboards::cases::{detail, face};
 use rules::calendar::Moment;
@@ -30,6 +29,8 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
+use crate::web::routes::answer;
+use crate::web::routes::desk::submit;
 use crate::web::routes::items::{self, ListQuery};
 use crate::web::routes::people::Person;
 
@@ -265,7 +266,7 @@ async fn tell_case(app: Data<App>, caller: Caller, body: Body) -> Result<HttpRes
         }
     }
     let tell = CaseCommand::Tell(vec![telling]);
-    let done = submit(&app, &caller, &body, tell).await?;
+    let done = submit(&app.cases, &caller, &body, tell).await?;
     if let Some(holder) = &holder {
         app.records
             .add_case_holder(holder, case_no.as_str())
@@ -283,7 +284,7 @@ async fn tell_case(app: Data<App>, caller: Caller, body: Body) -> Result<HttpRes
     };
     let case = known(&app, &case_no).await?;
     let body = told(&app, &case, !done.recorded.is_empty());
-    Ok(answer(response, &done, &body))
+    Ok(answer(response, done.replayed, &body))
 }
 
 fn told(app: &App, case: &Case, changed: bool) -> Value {
@@ -310,7 +311,7 @@ async fn tell_step(
         case_no: case_no.clone(),
         step,
     };
-    let done = submit(&app, &caller, &body, tell).await?;
+    let done = submit(&app.cases, &caller, &body, tell).await?;
     let response = match done.recorded.is_empty() {
         true => HttpResponse::Ok(),
         false => HttpResponse::Created(),
@@ -318,7 +319,7 @@ async fn tell_step(
     let case = known(&app, &case_no).await?;
     Ok(answer(
         response,
-        &done,
+        done.replayed,
         &told(&app, &case, !done.recorded.is_empty()),
     ))
 }
@@ -370,12 +371,16 @@ async fn handle_case(
             "case_urged",
         ),
     };
-    let done = submit(&app, &caller, &body, command).await?;
+    let done = submit(&app.cases, &caller, &body, command).await?;
     if !done.replayed {
         app.audit(&caller, action, case_no.as_str(), detail).await?;
     }
     let case = known(&app, &case_no).await?;
-    Ok(answer(HttpResponse::Ok(), &done, &line(&app, &case)))
+    Ok(answer(
+        HttpResponse::Ok(),
+        done.replayed,
+        &line(&app, &case),
+    ))
 }
 
 /// One case with its steps, departments and limits.
@@ -744,24 +749,6 @@ async fn on_desk<R: Send + 'static>(
     app.cases.read(read).await.ok_or_else(Problem::unavailable)
 }
 
-async fn submit(
-    app: &App,
-    caller: &Caller,
-    body: &Body,
-    command: CaseCommand,
-) -> Result<std::sync::Arc<Done<CaseDesk>>, Problem> {
-    let key = caller.key(body)?;
-    let by = &caller.principal.name;
-    Ok(app.cases.submit(command, by, key).await?)
-}
-
 fn line(app: &App, case: &Case) -> Value {
     serde_json::to_value(face(case, &app.case_settings, app.now())).unwrap_or_default()
-}
-
-fn answer(mut response: HttpResponseBuilder, done: &Done<CaseDesk>, body: &Value) -> HttpResponse {
-    if done.replayed {
-        response.insert_header(("Idempotency-Replayed", "true"));
-    }
-    response.json(body)
 }

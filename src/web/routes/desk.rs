@@ -1,18 +1,16 @@
-//! What the routes of the alert desk's things have in common: who may see them, and how commands
+//! What the routes of the desks' things have in common: who may see them, and how commands
 //! are handed over.
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, HttpResponseBuilder};
-use actors::desk::Done;
-use rules::Timestamp;
-use rules::desk::{AlertDesk, Command};
+use actix_web::HttpResponse;
+use actors::desk::{Desk, Done};
 use rules::ids::HallId;
-use rules::machine::{Item, ItemKind};
+use rules::machine::{Item, ItemKind, Machine};
 use serde_json::Value;
 
 use crate::web::App;
-use crate::web::access::{Action, Scope};
+use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::Problem;
@@ -64,11 +62,6 @@ impl Desired {
     }
 }
 
-/// Whether somebody with this scope sees what belongs to this hall, or to none.
-pub fn lists(scope: &Scope, hall: Option<&HallId>) -> bool {
-    hall.map_or(scope.everywhere(), |hall| scope.holds(hall))
-}
-
 /// The row of a thing that the caller may see.
 ///
 /// # Errors
@@ -76,7 +69,7 @@ pub fn lists(scope: &Scope, hall: Option<&HallId>) -> bool {
 pub async fn seen(app: &App, caller: &Caller, what: Desired, id: &str) -> Result<Item, Problem> {
     let item = app.records.item(what.kind, id).await?;
     let item = item.ok_or_else(|| what.unknown(id))?;
-    if lists(&caller.principal.scope, item.hall.as_ref()) {
+    if caller.principal.scope.holds_any(item.hall.as_ref()) {
         Ok(item)
     } else {
         Err(caller.refuse(app, what.action, id))
@@ -110,25 +103,14 @@ pub async fn page(
 ///
 /// # Errors
 /// The desk's refusal, `idempotency_key_reused`, or it cannot be saved.
-pub async fn submit(
-    app: &App,
+pub async fn submit<M: Machine>(
+    desk: &Desk<M>,
     caller: &Caller,
     body: &Body,
-    command: Command,
-) -> Result<Arc<Done<AlertDesk>>, Problem> {
+    command: M::Command,
+) -> Result<Arc<Done<M>>, Problem> {
     let key = caller.key(body)?;
-    Ok(app
-        .desk
-        .submit(command, &caller.principal.name, key)
-        .await?)
-}
-
-/// The answer to a command; a repeated one says so.
-pub fn repeated(mut response: HttpResponseBuilder, done: &Done<AlertDesk>) -> HttpResponseBuilder {
-    if done.replayed {
-        response.insert_header(("Idempotency-Replayed", "true"));
-    }
-    response
+    Ok(desk.submit(command, &caller.principal.name, key).await?)
 }
 
 /// The hall that a new thing is to belong to.
@@ -158,15 +140,4 @@ pub fn hall_of(
 /// `invalid_field`.
 pub fn needed<T>(field: &str, value: Option<T>) -> Result<T, Problem> {
     value.ok_or_else(|| Problem::invalid(field, "is needed"))
-}
-
-/// An instant by RFC 3339.
-///
-/// # Errors
-/// `invalid_field`.
-pub fn instant(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
-    let read = |text| {
-        Timestamp::parse_rfc3339(text).ok_or_else(|| Problem::invalid(field, "RFC 3339 is needed"))
-    };
-    text.map(read).transpose()
 }

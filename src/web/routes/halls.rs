@@ -324,7 +324,7 @@ async fn set_up(
         .await?;
     Ok(answer(
         HttpResponse::Ok(),
-        &done,
+        done.replayed,
         &snapshot(app, hall).await?,
     ))
 }
@@ -378,7 +378,7 @@ async fn set_policy(
     let policy = handle.read(|hall, _| hall.config().policy.clone()).await;
     Ok(answer(
         HttpResponse::Ok(),
-        &done,
+        done.replayed,
         &policy.ok_or_else(Problem::unavailable)?,
     ))
 }
@@ -540,7 +540,7 @@ async fn switch(
     };
     Ok(answer(
         HttpResponse::Ok(),
-        &done,
+        done.replayed,
         &HallSwitched {
             state: state.name(),
             seq: done.seq,

@@ -89,7 +89,11 @@ impl ListQuery {
     }
 }
 
-fn instant(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
+/// An instant by RFC 3339, if one is given.
+///
+/// # Errors
+/// `invalid_field`.
+pub fn instant(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
     let read = |text| {
         Timestamp::parse_rfc3339(text).ok_or_else(|| Problem::invalid(field, "RFC 3339 is needed"))
     };

@@ -17,7 +17,8 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
-use crate::web::routes::desk::{Desired, needed, page, repeated, seen, submit};
+use crate::web::routes::answer;
+use crate::web::routes::desk::{Desired, needed, page, seen, submit};
 use crate::web::routes::items::ListQuery;
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -104,12 +105,12 @@ async fn resend(
     seen(&app, &caller, Desired::MESSAGE, &id).await?;
     let message: MessageId = id.parse().map_err(|_| Desired::MESSAGE.unknown(&id))?;
     let command = Command::Message(MessageCommand::Resend { message });
-    let done = submit(&app, &caller, &body, command).await?;
+    let done = submit(&app.desk, &caller, &body, command).await?;
     let face = app
         .desk
         .read(move |desk: &AlertDesk, _| Some(desk.messages().get(message)?.face()));
     let face = face.await.flatten().ok_or_else(Problem::unavailable)?;
-    Ok(repeated(HttpResponse::Ok(), &done).json(face))
+    Ok(answer(HttpResponse::Ok(), done.replayed, &face))
 }
 
 /// What messages say, by way.

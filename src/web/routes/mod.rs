@@ -32,7 +32,6 @@ pub mod windows;
 pub mod work_orders;
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use actors::hall::Done;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -52,8 +51,12 @@ pub fn no_such_path() -> Problem {
 }
 
 /// The answer to a command; a repeated one says so.
-fn answer(mut response: HttpResponseBuilder, done: &Done, body: &impl Serialize) -> HttpResponse {
-    if done.replayed {
+fn answer(
+    mut response: HttpResponseBuilder,
+    replayed: bool,
+    body: &impl Serialize,
+) -> HttpResponse {
+    if replayed {
         response.insert_header(("Idempotency-Replayed", "true"));
     }
     response.json(body)

@@ -94,7 +94,7 @@ async fn post(
     app.audit(&caller, "notice_set", id.as_str(), detail)
         .await?;
     let present = present(&app, &hall).await?;
-    Ok(answer(HttpResponse::Ok(), &done, &present))
+    Ok(answer(HttpResponse::Ok(), done.replayed, &present))
 }
 
 /// Takes the notice down.
@@ -114,5 +114,5 @@ async fn clear(
     app.audit(&caller, "notice_cleared", id.as_str(), json!({}))
         .await?;
     let present = present(&app, &hall).await?;
-    Ok(answer(HttpResponse::Ok(), &done, &present))
+    Ok(answer(HttpResponse::Ok(), done.replayed, &present))
 }

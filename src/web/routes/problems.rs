@@ -19,10 +19,9 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
-use crate::web::routes::desk::{
-    Desired, hall_of, instant, lists, needed, page, repeated, seen, submit,
-};
-use crate::web::routes::items::ListQuery;
+use crate::web::routes::answer;
+use crate::web::routes::desk::{Desired, hall_of, needed, page, seen, submit};
+use crate::web::routes::items::{ListQuery, instant};
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -113,13 +112,13 @@ async fn add(app: Data<App>, caller: Caller, body: Body) -> Result<HttpResponse,
         Some(to) => ProblemCommand::ListFor { new, to },
         None => ProblemCommand::List(new),
     });
-    let done = submit(&app, &caller, &body, command).await?;
+    let done = submit(&app.desk, &caller, &body, command).await?;
     let listed = done.recorded.iter().find_map(|one| match &one.event {
         Event::Problem(ProblemEvent::ProblemListed { problem, .. }) => Some(*problem),
         _ => None,
     });
     let face = face(&app, listed.ok_or_else(Problem::unavailable)?).await?;
-    Ok(repeated(HttpResponse::Created(), &done).json(face))
+    Ok(answer(HttpResponse::Created(), done.replayed, &face))
 }
 
 /// How the list stands: closed, open, overdue, and the share that is closed. Problems closed more
@@ -132,7 +131,7 @@ async fn statistics(app: Data<App>, caller: Caller) -> Result<HttpResponse, Prob
     let scope = caller.principal.scope.clone();
     let figures = app.desk.read(move |desk: &AlertDesk, _| {
         let all = desk.problems().iter();
-        ProblemFigures::of(all.filter(|problem| lists(&scope, problem.listed.hall.as_ref())))
+        ProblemFigures::of(all.filter(|problem| scope.holds_any(problem.listed.hall.as_ref())))
     });
     let figures = figures.await.ok_or_else(Problem::unavailable)?;
     Ok(HttpResponse::Ok().json(figures))
@@ -186,9 +185,9 @@ async fn step(
         },
     };
     let command = Command::Problem(ProblemCommand::Step { problem, step });
-    let done = submit(&app, &caller, &body, command).await?;
+    let done = submit(&app.desk, &caller, &body, command).await?;
     let face = face(&app, problem).await?;
-    Ok(repeated(HttpResponse::Ok(), &done).json(face))
+    Ok(answer(HttpResponse::Ok(), done.replayed, &face))
 }
 
 async fn face(app: &App, problem: ProblemId) -> Result<Value, Problem> {

@@ -14,7 +14,8 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
-use crate::web::routes::desk::{repeated, submit};
+use crate::web::routes::answer;
+use crate::web::routes::desk::submit;
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -114,9 +115,9 @@ async fn put_receiver(
     let detail = json!({"account": receiver.account, "halls": receiver.halls, "ways": ways});
     let face = receiver.face();
     let put = Command::Receiver(ReceiverCommand::Put(Box::new(receiver)));
-    let done = submit(&app, &caller, &body, put).await?;
+    let done = submit(&app.desk, &caller, &body, put).await?;
     app.audit(&caller, "receiver_set", &id, detail).await?;
-    Ok(repeated(HttpResponse::Ok(), &done).json(face))
+    Ok(answer(HttpResponse::Ok(), done.replayed, &face))
 }
 
 /// The receiver of the body under the id of the path.
@@ -168,7 +169,7 @@ async fn test(
     let receiver = id_of(&id)?;
     own(&app, &caller, &receiver).await?;
     let command = Command::Message(MessageCommand::Test { receiver });
-    let done = submit(&app, &caller, &body, command).await?;
+    let done = submit(&app.desk, &caller, &body, command).await?;
     let messages: Vec<Value> = done
         .recorded
         .iter()
@@ -177,5 +178,9 @@ async fn test(
             _ => None,
         })
         .collect();
-    Ok(repeated(HttpResponse::Accepted(), &done).json(json!({"items": messages})))
+    Ok(answer(
+        HttpResponse::Accepted(),
+        done.replayed,
+        &json!({"items": messages}),
+    ))
 }

@@ -20,7 +20,8 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
-use crate::web::routes::alerts::{answer, instant};
+use crate::web::routes::items::instant;
+use crate::web::routes::{answer, desk};
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -62,7 +63,7 @@ fn face(id: &str, entry: &Entry, version: &Version) -> Value {
 #[get("/rules")]
 async fn list(app: Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
     caller.require(&app, Action::SeeAlerts)?;
-    let read = app.alerting.desk.read(|desk, _| {
+    let read = app.desk.read(|desk, _| {
         let all = desk.rules().iter();
         let faces = all.filter_map(|(id, entry)| {
             let mut face = face(id, entry, entry.current()?);
@@ -119,7 +120,7 @@ async fn show(app: Data<App>, caller: Caller, rule: Path<String>) -> Result<Http
 
 async fn whole(app: &App, rule: &str) -> Result<Option<Value>, Problem> {
     let id: Arc<str> = rule.into();
-    let read = app.alerting.desk.read(move |desk, _| {
+    let read = app.desk.read(move |desk, _| {
         let entry = desk.rules().get(&id)?;
         let current = entry.current()?;
         let mut whole = face(&id, entry, current);
@@ -253,15 +254,10 @@ async fn submit(
     what: &str,
     id: &str,
 ) -> Result<HttpResponse, Problem> {
-    let by = &caller.principal.name;
-    let done = app
-        .alerting
-        .desk
-        .submit(command, by, caller.key(body)?)
-        .await?;
+    let done = desk::submit(&app.desk, caller, body, command).await?;
     app.audit(caller, what, id, json!({})).await?;
     let whole = whole(app, id).await?.ok_or_else(|| unknown_rule(id))?;
-    Ok(answer(&done, &whole))
+    Ok(answer(HttpResponse::Ok(), done.replayed, &whole))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -302,7 +298,7 @@ async fn backtest(
         ));
     }
     let id: Arc<str> = rule.as_str().into();
-    let read = app.alerting.desk.read(move |desk, _| {
+    let read = app.desk.read(move |desk, _| {
         let current = desk.rules().get(&id)?.current()?;
         Some(current.rule.clone())
     });

@@ -15,7 +15,9 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
-use crate::web::routes::alerts::{answer, instant, require_of};
+use crate::web::routes::alerts::require_of;
+use crate::web::routes::answer;
+use crate::web::routes::items::instant;
 
 pub fn configure(config: &mut ServiceConfig) {
     config.service(list).service(add).service(end);
@@ -45,7 +47,7 @@ pub struct SilenceBody {
 async fn list(app: Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
     caller.require(&app, Action::SeeAlerts)?;
     let scope = caller.principal.scope.clone();
-    let read = app.alerting.desk.read(move |desk, _| {
+    let read = app.desk.read(move |desk, _| {
         let all = desk.alerts().silences();
         let mine = all.filter(|silence| scope.holds_any(silence.plan.matcher.hall.as_ref()));
         let mut faces: Vec<Value> = mine.map(silence_face).collect();
@@ -126,7 +128,7 @@ async fn end(
         .with("silence", silence.as_str())
     };
     let id: SilenceId = silence.parse().map_err(|_| unknown())?;
-    let read = app.alerting.desk.read(move |desk, _| {
+    let read = app.desk.read(move |desk, _| {
         let silence = desk.alerts().silence(id)?;
         Some(silence.plan.matcher.hall.clone())
     });
@@ -140,5 +142,9 @@ async fn end(
         .await?;
     app.audit(&caller, "silence_ended", &silence, json!({}))
         .await?;
-    Ok(answer(&done, &face(&app, id).await?))
+    Ok(answer(
+        HttpResponse::Ok(),
+        done.replayed,
+        &face(&app, id).await?,
+    ))
 }

@@ -255,7 +255,7 @@ async fn issue(
             let response = HttpResponse::Created();
             Ok(answer(
                 response,
-                &done,
+                done.replayed,
                 &issued_body(&handle, &service, &done).await?,
             ))
         }
@@ -485,7 +485,7 @@ async fn ticket_command(
     }
     Ok(answer(
         HttpResponse::Ok(),
-        &done,
+        done.replayed,
         &json!({"ticket": face, "seq": done.seq}),
     ))
 }

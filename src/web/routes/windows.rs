@@ -190,7 +190,7 @@ async fn command(
         .map_err(|_| Problem::unavailable())??;
     Ok(answer(
         HttpResponse::Ok(),
-        &done,
+        done.replayed,
         &command_answer(&place.window, &done),
     ))
 }

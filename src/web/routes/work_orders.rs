@@ -1,6 +1,5 @@
 //! Work orders: made from alerts, problems or by hand, and brought to their end.
 
-use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query, ServiceConfig};
 use actix_web::{HttpResponse, get, post};
 use rules::Timestamp;
@@ -19,10 +18,9 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
-use crate::web::routes::desk::{
-    Desired, hall_of, instant, lists, needed, page, repeated, seen, submit,
-};
-use crate::web::routes::items::ListQuery;
+use crate::web::routes::answer;
+use crate::web::routes::desk::{Desired, hall_of, needed, page, seen, submit};
+use crate::web::routes::items::{ListQuery, instant};
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -94,14 +92,14 @@ async fn create(app: Data<App>, caller: Caller, body: Body) -> Result<HttpRespon
         }
         (None, None) => by_hand(&app, &caller, wanted)?,
     };
-    let done = submit(&app, &caller, &body, command).await?;
+    let done = submit(&app.desk, &caller, &body, command).await?;
     let made = done.recorded.iter().find_map(|one| match &one.event {
         Event::Order(OrderEvent::OrderCreated { order, .. }) => Some(*order),
         _ => None,
     });
     let order = made.ok_or_else(Problem::unavailable)?;
     let face = face(&app, order).await?;
-    Ok(repeated(HttpResponse::Created(), &done).json(face))
+    Ok(answer(HttpResponse::Created(), done.replayed, &face))
 }
 
 async fn from_alert(
@@ -204,7 +202,7 @@ async fn statistics(
     let figures = app.desk.read(move |desk: &AlertDesk, _| {
         let within = |at: Timestamp| from <= Some(at) && until.is_none_or(|until| at < until);
         let wanted = |own: Option<&HallId>| {
-            lists(&scope, own) && (hall.is_none() || hall.as_deref() == own.map(HallId::as_str))
+            scope.holds_any(own) && (hall.is_none() || hall.as_deref() == own.map(HallId::as_str))
         };
         let all = desk.orders().iter();
         OrderStatistics::of(all.filter(|o| within(o.created_at) && wanted(o.made.hall.as_ref())))
@@ -265,9 +263,9 @@ async fn step(
         },
     };
     let command = Command::Order(OrderCommand::Step { order, step });
-    let done = submit(&app, &caller, &body, command).await?;
+    let done = submit(&app.desk, &caller, &body, command).await?;
     let face = face(&app, order).await?;
-    Ok(repeated(HttpResponse::build(StatusCode::OK), &done).json(face))
+    Ok(answer(HttpResponse::Ok(), done.replayed, &face))
 }
 
 async fn face(app: &App, order: OrderId) -> Result<Value, Problem> {
