@@ -126,6 +126,9 @@ pub struct Item {
     pub person: Option<String>,
     /// What it is about: an alert's rule, an order's or problem's source, a message's alert, a case's item code.
     pub about: Option<String>,
+    /// An alert's topic and subject, e.g. `flow` and `H1/A`.
+    pub topic: Option<String>,
+    pub subject: Option<String>,
     /// Urgency, 0 the least.
     pub rank: u8,
     pub opened_at: Timestamp,

@@ -1038,6 +1038,8 @@ fn item(n: u32) -> Item {
         department: Some("construction".to_owned()),
         person: None,
         about: None,
+        topic: None,
+        subject: None,
         rank: (n % 2) as u8,
         opened_at: minute(n),
         due_at: (!n.is_multiple_of(3)).then(|| minute(1000 - n)),

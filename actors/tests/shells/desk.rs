@@ -108,6 +108,8 @@ impl Machine for Counter {
             department: None,
             person: None,
             about: None,
+            topic: None,
+            subject: None,
             rank: 0,
             opened_at: Timestamp::default(),
             due_at: None,
@@ -253,7 +255,7 @@ fn command_after(
     wait: Duration,
 ) -> tokio::task::JoinHandle<actors::desk::Submitted<Counter>> {
     let desk = given.desk.clone();
-    let wait = tokio::time::sleep(wait);
+    let wait = sleep(wait);
     actix::spawn(async move {
         wait.await;
         desk.submit(3, "test", None).await

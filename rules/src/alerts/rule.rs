@@ -21,6 +21,15 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// Every severity and its name in rule files, filters and stored rows, the least first.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("notice", Self::Notice),
+        ("warning", Self::Warning),
+        ("critical", Self::Critical),
+    ];
+}
+
 /// What a rule guards, for filters and reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,6 +47,27 @@ pub enum Topic {
     Assessment,
     /// The centre itself.
     Operations,
+}
+
+impl Topic {
+    /// Every topic and its name in rule files, filters and stored rows.
+    pub const NAMES: [(&'static str, Self); 9] = [
+        ("overdue", Self::Overdue),
+        ("flow", Self::Flow),
+        ("crowd", Self::Crowd),
+        ("api", Self::Api),
+        ("data", Self::Data),
+        ("device", Self::Device),
+        ("rating", Self::Rating),
+        ("assessment", Self::Assessment),
+        ("operations", Self::Operations),
+    ];
+
+    /// Its name in rule files, filters and stored rows.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize].0
+    }
 }
 
 /// What a condition that cannot be evaluated does to its alert.

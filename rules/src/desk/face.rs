@@ -149,6 +149,8 @@ impl Alerts {
             department: raise.department.as_deref().map(str::to_owned),
             person: alert.responsible().map(str::to_owned),
             about: Some(raise.rule.to_string()),
+            topic: Some(raise.topic.name().to_owned()),
+            subject: Some(raise.subject.id.to_string()),
             rank: alert.severity_now as u8 + if alert.state == State::Firing { 4 } else { 0 },
             opened_at: alert.raised_at,
             due_at: None,

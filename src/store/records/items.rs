@@ -3,6 +3,7 @@
 //! One table and one query serve them all. A page begins behind the last row of the one before, so
 //! that pages neither repeat nor skip a row while new ones come in.
 
+use rules::alerts::rule::Severity;
 use rules::machine::{Item, ItemKind};
 use rules::time::Timestamp;
 
@@ -43,6 +44,10 @@ pub struct ItemFilter {
     pub department: Option<String>,
     pub person: Option<String>,
     pub about: Option<String>,
+    pub topic: Option<String>,
+    pub subject: Option<String>,
+    /// What it was raised or made as; what is urgent ranks four higher.
+    pub severity: Option<Severity>,
     pub rank: Option<u8>,
     /// Only what has (or has not) ended.
     pub ended: Option<bool>,
@@ -146,6 +151,11 @@ impl ItemFilter {
         conditions.equal("department", self.department.as_deref());
         conditions.equal("person", self.person.as_deref());
         conditions.equal("about", self.about.as_deref());
+        conditions.equal("topic", self.topic.as_deref());
+        conditions.equal("subject", self.subject.as_deref());
+        if let Some(severity) = self.severity {
+            conditions.compare("rank % 4", "=", severity as i64);
+        }
         if let Some(rank) = self.rank {
             conditions.compare("rank", "=", i64::from(rank));
         }
@@ -182,6 +192,8 @@ fn item(kind: ItemKind, row: &Fields<'_>) -> Result<Item, StoreError> {
         department: row.text_if_any("department")?,
         person: row.text_if_any("person")?,
         about: row.text_if_any("about")?,
+        topic: row.text_if_any("topic")?,
+        subject: row.text_if_any("subject")?,
         rank: u8::try_from(row.int("rank")?).unwrap_or(u8::MAX),
         opened_at: row.time("opened_at")?,
         due_at: row.int_if_any("due_at")?.map(Timestamp::from_millis),

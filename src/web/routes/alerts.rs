@@ -31,66 +31,18 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(handle);
 }
 
-/// Alerts have filters of their own besides those of every list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-pub struct AlertQuery {
-    /// The rule's id.
-    pub rule: Option<String>,
-    /// `notice`, `warning` or `critical`.
-    pub severity: Option<String>,
-    pub topic: Option<String>,
-    /// Whoever answers for it.
-    pub assignee: Option<String>,
-    /// The subject's id, e.g. `H1/A`.
-    pub subject: Option<String>,
-}
-
-const OWN: [&str; 5] = ["rule", "severity", "topic", "assignee", "subject"];
-
-/// Reads both kinds of filters of one query.
-fn queries(text: &str) -> Result<(AlertQuery, ListQuery), Problem> {
-    let read = |own: bool| {
-        let pairs = text.split('&').filter(|pair| {
-            let name = pair.split('=').next().unwrap_or_default();
-            OWN.contains(&name) == own && !pair.is_empty()
-        });
-        pairs.collect::<Vec<_>>().join("&")
-    };
-    let fault =
-        |error: actix_web::error::QueryPayloadError| Problem::invalid("query", &error.to_string());
-    let own = Query::<AlertQuery>::from_query(&read(true)).map_err(fault)?;
-    let usual = Query::<ListQuery>::from_query(&read(false)).map_err(fault)?;
-    Ok((own.into_inner(), usual.into_inner()))
-}
-
 /// Alerts, the newest first; closed ones, too.
-#[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(AlertQuery, ListQuery),
+#[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(ListQuery),
     responses((status = 200, body = Object), (status = 422, body = ProblemBody)))]
 #[get("/alerts")]
 async fn list(
     app: Data<App>,
     caller: Caller,
-    request: actix_web::HttpRequest,
+    query: Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
     caller.require(&app, Action::SeeAlerts)?;
-    let (own, usual) = queries(request.query_string())?;
-    let mut filter = usual.filter(&caller)?;
-    filter.about = own.rule.clone().or(filter.about);
-    filter.person = own.assignee.clone().or(filter.person);
-    let fits = |face: &Value| {
-        let is = |field: &Value, wanted: &Option<String>| {
-            wanted
-                .as_deref()
-                .is_none_or(|wanted| field.as_str() == Some(wanted))
-        };
-        is(&face["severity"], &own.severity)
-            && is(&face["topic"], &own.topic)
-            && is(&face["subject"]["id"], &own.subject)
-    };
-    let mut page = items::list(&app, ItemKind::Alert, &filter, face_of).await?;
-    if let Some(items) = page["items"].as_array_mut() {
-        items.retain(fits);
-    }
+    let filter = query.filter(&caller)?;
+    let page = items::list(&app, ItemKind::Alert, &filter, face_of).await?;
     Ok(HttpResponse::Ok().json(page))
 }
 

@@ -1,5 +1,6 @@
 //! What the lists of the desks have in common: their query, their scope, their answer.
 
+use rules::alerts::rule::Severity;
 use rules::machine::{Item, ItemKind};
 use rules::time::Timestamp;
 use serde::Deserialize;
@@ -22,10 +23,18 @@ pub struct ListQuery {
     pub state: Option<String>,
     pub hall: Option<String>,
     pub department: Option<String>,
-    /// Handler, assignee or receiver.
+    /// Handler, assignee or receiver; `assignee` means the same.
+    #[serde(alias = "assignee")]
     pub person: Option<String>,
-    /// An alert's rule, an order's or problem's source, a case's item.
+    /// An alert's rule (`rule` means the same), an order's or problem's source, a case's item.
+    #[serde(alias = "rule")]
     pub about: Option<String>,
+    /// An alert's topic, e.g. `flow`.
+    pub topic: Option<String>,
+    /// The id of an alert's subject, e.g. `H1/A`.
+    pub subject: Option<String>,
+    /// `notice`, `warning` or `critical`.
+    pub severity: Option<String>,
     /// Urgency, 0 the least.
     pub rank: Option<u8>,
     /// Only what has, or has not, ended.
@@ -71,6 +80,9 @@ impl ListQuery {
             department: self.department.clone(),
             person: self.person.clone(),
             about: self.about.clone(),
+            topic: self.topic.clone(),
+            subject: self.subject.clone(),
+            severity: severity(self.severity.as_deref())?,
             rank: self.rank,
             ended: self.ended,
             opened_from: instant("opened_from", self.opened_from.as_deref())?,
@@ -98,6 +110,16 @@ pub fn instant(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Pro
         Timestamp::parse_rfc3339(text).ok_or_else(|| Problem::invalid(field, "RFC 3339 is needed"))
     };
     text.map(read).transpose()
+}
+
+fn severity(name: Option<&str>) -> Result<Option<Severity>, Problem> {
+    let read = |name| {
+        let known = Severity::NAMES.iter().find(|known| known.0 == name);
+        known
+            .map(|known| known.1)
+            .ok_or_else(|| Problem::invalid("severity", "notice, warning or critical"))
+    };
+    name.map(read).transpose()
 }
 
 /// A page of a list, each item given as `face` makes it of its stored JSON.

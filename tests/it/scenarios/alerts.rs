@@ -145,6 +145,33 @@ async fn a_repeated_acknowledgement_is_answered_again() {
     again.expect(200);
 }
 
+/// A filter holds for the whole list, so that pages of what it leaves are full ones.
+#[actix_web::test]
+async fn a_page_of_a_filtered_list_is_full() {
+    let server = quick().await;
+    let (admin, _) = three_wait(&server, "H1").await;
+    let calm = long_line("T1", "").to_string().replace("warning", "notice");
+    let calm: Value = serde_json::from_str(&calm).expect("JSON");
+    admin.put("/rules/T1", calm).await.expect(200);
+    alerts(&admin, "rule=T1", 1).await;
+    admin
+        .put("/rules/T2", long_line("T2", ""))
+        .await
+        .expect(200);
+    alerts(&admin, "rule=T2", 1).await;
+    let first = alerts(&admin, "severity=notice&limit=1", 1).await;
+    assert_eq!(first[0]["rule"], "T1");
+    let fits = "topic=flow&subject=H1/S1&severity=warning&limit=1";
+    assert_eq!(alerts(&admin, fits, 1).await[0]["rule"], "T2");
+    for none in ["topic=crowd", "subject=H1/S2", "severity=critical"] {
+        alerts(&admin, none, 0).await;
+    }
+    admin
+        .get("/alerts?severity=orange")
+        .await
+        .refused(422, "invalid_field");
+}
+
 /// Nobody sees or handles alerts of halls outside the own scope, in lists, by id or on the feed.
 #[actix_web::test]
 async fn alerts_of_other_halls_are_not_seen() {

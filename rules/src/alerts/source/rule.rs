@@ -55,22 +55,6 @@ const FLAP: FlapLimits = FlapLimits {
     high_percent: 20.0,
 };
 
-const TOPICS: &[(&str, Topic)] = &[
-    ("overdue", Topic::Overdue),
-    ("flow", Topic::Flow),
-    ("crowd", Topic::Crowd),
-    ("api", Topic::Api),
-    ("data", Topic::Data),
-    ("device", Topic::Device),
-    ("rating", Topic::Rating),
-    ("assessment", Topic::Assessment),
-    ("operations", Topic::Operations),
-];
-const SEVERITIES: &[(&str, Severity)] = &[
-    ("notice", Severity::Notice),
-    ("warning", Severity::Warning),
-    ("critical", Severity::Critical),
-];
 const ON_MISSING: &[(&str, OnMissing)] = &[
     ("keep", OnMissing::Keep),
     ("fire", OnMissing::Fire),
@@ -109,7 +93,7 @@ pub(super) fn read(
     let kinds = SubjectKind::ALL.map(|kind| (kind.name(), kind));
     let id = reader.required(table, &span, "id", id);
     let name = reader.required(table, &span, "name", |r, v| r.name(v, NAME_MAX_CHARS));
-    let topic = reader.required(table, &span, "topic", |r, v| r.word(v, TOPICS));
+    let topic = reader.required(table, &span, "topic", |r, v| r.word(v, &Topic::NAMES));
     let subject = reader.required(table, &span, "subject", |r, v| r.word(v, &kinds));
     let parameters = reader.optional(table, "param", numbers).unwrap_or_default();
     let mut condition = |name: &str, must: bool| {
@@ -148,7 +132,7 @@ pub(super) fn read(
 /// The fields that have a default.
 fn settings(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Rule {
     let severity = reader
-        .optional(table, "severity", |r, v| r.word(v, SEVERITIES))
+        .optional(table, "severity", |r, v| r.word(v, &Severity::NAMES))
         .unwrap_or_default();
     let secs = |reader: &mut Reader<'_>, name: &str| {
         reader
@@ -427,7 +411,7 @@ fn escalation(
     let to = reader
         .optional(table, "to", |r, v| r.list(v, 50, audience))
         .unwrap_or_default();
-    let raised = reader.optional(table, "severity", |r, v| r.word(v, SEVERITIES));
+    let raised = reader.optional(table, "severity", |r, v| r.word(v, &Severity::NAMES));
     if raised.is_some_and(|raised| raised <= severity) {
         let en = "an escalation raises the severity above the rule's own";
         reader.fault(

@@ -409,6 +409,8 @@ fn item(case: &Case) -> Item {
         department: Some(case.told.department.clone()).filter(|name| !name.is_empty()),
         person: case.handler.clone(),
         about: Some(case.told.item.clone()).filter(|item| !item.is_empty()),
+        topic: None,
+        subject: None,
         rank: 0,
         opened_at: case.received_at.unwrap_or(case.told_at),
         due_at: case.due_at(),

@@ -170,6 +170,8 @@ impl Message {
             department: self.about.department.as_deref().map(str::to_owned),
             person: Some(self.receiver.to_string()),
             about: self.about.alert.clone(),
+            topic: None,
+            subject: None,
             rank: self.about.severity as u8 + if dead { 4 } else { 0 },
             opened_at: self.queued_at,
             due_at: self.state.due_at(),

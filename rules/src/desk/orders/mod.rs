@@ -143,6 +143,8 @@ impl WorkOrder {
             department: made.department.clone(),
             person: self.assignee.clone(),
             about: made.alert.clone().or_else(problem),
+            topic: None,
+            subject: None,
             rank: made.severity as u8 + if self.is_overdue() { 4 } else { 0 },
             opened_at: self.created_at,
             due_at: made.due_at,

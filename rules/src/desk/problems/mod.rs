@@ -125,6 +125,8 @@ impl Problem {
             department: listed.department.clone(),
             person: self.assignee.clone(),
             about: Some(listed.source.clone()),
+            topic: None,
+            subject: None,
             rank: listed.severity as u8 + if self.is_overdue() { 4 } else { 0 },
             opened_at: self.listed_at,
             due_at: listed.due_at,

@@ -69,16 +69,17 @@ on conflict (hall, id) do update set
 
 with rows as materialized (select jsonb(value) as row from json_each($7))
 insert into items (
-    kind, id, state, hall, department, person, about, rank, opened_at, due_at, ended_at, body
+    kind, id, state, hall, department, person, about, topic, subject, rank, opened_at, due_at,
+    ended_at, body
 )
 select
     row ->> 'kind', row ->> 'id', row ->> 'state', row ->> 'hall', row ->> 'department',
-    row ->> 'person', row ->> 'about', row ->> 'rank', row ->> 'opened_at', row ->> 'due_at',
-    row ->> 'ended_at', row ->> 'body'
+    row ->> 'person', row ->> 'about', row ->> 'topic', row ->> 'subject', row ->> 'rank',
+    row ->> 'opened_at', row ->> 'due_at', row ->> 'ended_at', row ->> 'body'
 from rows
 where true
 on conflict (kind, id) do update set
     state = excluded.state, hall = excluded.hall, department = excluded.department,
-    person = excluded.person, about = excluded.about, rank = excluded.rank,
-    opened_at = excluded.opened_at, due_at = excluded.due_at, ended_at = excluded.ended_at,
-    body = excluded.body;
+    person = excluded.person, about = excluded.about, topic = excluded.topic,
+    subject = excluded.subject, rank = excluded.rank, opened_at = excluded.opened_at,
+    due_at = excluded.due_at, ended_at = excluded.ended_at, body = excluded.body;

@@ -1,0 +1,3 @@
+-- Of alerts: what the rule guards, and the id of what it is about, so that lists can ask for them.
+alter table items add column topic text;
+alter table items add column subject text;
