@@ -1,11 +1,12 @@
 //! Servers that end at the worst moment, disks that are full, clocks that are set.
 //!
-//! The crash test takes its length from `HALLKEEPER_KILLS` and its choices from `HALLKEEPER_SEED`;
-//! a failing run names the seed. The tests on PostgreSQL run when `HALLKEEPER_TEST_POSTGRES` holds
+//! The crash tests take their length from `HALLKEEPER_KILLS` and their choices from
+//! `HALLKEEPER_SEED`; a failing run names the seed. The tests on PostgreSQL run when `HALLKEEPER_TEST_POSTGRES` holds
 //! an address, and those that crash PostgreSQL itself when there is a server of their own at
 //! `HALLKEEPER_TEST_POSTGRES_TO_CRASH` and `HALLKEEPER_TEST_PGCTL` is the command that takes
 //! `restart` for it.
 
+mod alerts;
 mod book;
 mod load;
 
@@ -23,7 +24,7 @@ use crate::harness::{Client, Folder, PATIENCE, Server, SetClock};
 use book::{Book, Chance, Tally};
 use load::{Load, Temper};
 
-/// Ends of the server in a normal run.
+/// Ends of the server in a normal run, or alerts that are raised and closed while it is killed.
 const KILLS: u64 = 100;
 
 /// After so many a fresh database is taken, so that a test does not spend its time on long lists.
