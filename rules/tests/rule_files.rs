@@ -116,7 +116,7 @@ message = "等候 {waitng} 人"
             "7:9: a queue has no variable 'wating', did you mean waiting?",
             "8:7: a duration such as \"90s\", \"5m\" or \"1h30m\" is expected here",
             "9:1: there is no field 'reapeat', did you mean repeat?",
-            "10:11: \"handler\", \"role:ROLE\" or \"receiver:ID\" is expected here",
+            "10:11: \"handler\", \"role:ROLE\", \"receiver:ID\" or \"person:VARIABLE\" is expected here",
             "11:16: there is no 'waitng' to fill in, did you mean waiting?",
         ]
     );
@@ -172,6 +172,10 @@ fn what_makes_no_sense_is_refused() {
         (
             "when = 'waiting > 30'\nflap = {low = 30, high = 20}",
             "0 < low < high",
+        ),
+        (
+            "when = 'waiting > 30'\nnotify = ['person:waiting']",
+            "there is no text variable 'waiting' that names a person",
         ),
         (
             "when = 'waiting > 30'\nlimit = 0",

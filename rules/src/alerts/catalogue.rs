@@ -22,6 +22,9 @@ pub const fn variables(kind: SubjectKind) -> &'static [Variable] {
     }
 }
 
+/// Stands between names in a text variable that holds several.
+pub const LIST_COMMA: &str = "、";
+
 /// A variable and its slot in the values, by its name.
 pub fn find(kind: SubjectKind, name: &str) -> Option<(usize, &'static Variable)> {
     let mut all = variables(kind).iter().enumerate();

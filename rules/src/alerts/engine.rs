@@ -10,9 +10,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::alerts::catalogue;
 use crate::alerts::condition::{Comparison, Condition, Error, Parameters};
 use crate::alerts::message;
-use crate::alerts::rule::{ActiveHours, Rule};
+use crate::alerts::rule::{ActiveHours, Audience, Rule};
 use crate::alerts::subject::{Facts, Subject, SubjectKind, Value};
 use crate::alerts::watch::{Change, Phase, Timing, Verdict, Watch};
 use crate::hours::Weekday;
@@ -28,6 +29,8 @@ pub struct Finding {
     pub hall: Option<HallId>,
     pub department: Option<Arc<str>>,
     pub handler: Option<Arc<str>>,
+    /// The accounts in the variables that the rule's audience names.
+    pub people: Vec<(String, Arc<str>)>,
     /// Since when the condition holds.
     pub since: Timestamp,
     pub text: Name,
@@ -137,11 +140,33 @@ impl Compiled {
             hall: facts.hall.clone(),
             department: facts.department.clone(),
             handler: facts.handler.clone(),
+            people: self.people(facts),
             since,
             text: message::fill(&self.rule, facts),
             comparisons: self.explain(facts),
             clears_when: self.clears_when(),
         }
+    }
+
+    fn people(&self, facts: &Facts) -> Vec<(String, Arc<str>)> {
+        let escalated = self.rule.escalate.iter().flat_map(|step| &step.to);
+        let variables = self.rule.notify.iter().chain(escalated);
+        let named = variables.filter_map(|audience| match audience {
+            Audience::Person(variable) => {
+                let (slot, _) = catalogue::find(facts.subject.kind, variable)?;
+                match facts.values.get(slot)? {
+                    Value::Text(text) => Some((variable, text)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        });
+        named
+            .flat_map(|(variable, text)| {
+                let accounts = text.split(catalogue::LIST_COMMA).map(Arc::from);
+                accounts.map(|account| (variable.clone(), account))
+            })
+            .collect()
     }
 
     fn observation(&self, watch: &Watch, change: Change, facts: &Facts) -> Observation {

@@ -112,6 +112,10 @@ pub enum Audience {
     Role(String),
     /// One receiver by its id.
     Receiver(String),
+    /// Whoever a text variable of the subject names, such as a joint approval's coordinator.
+    Person(String),
+    /// An account: what [`Audience::Person`] has become in an alert.
+    Account(String),
 }
 
 /// One step of an escalation: if the alert stands unacknowledged (or unresolved) for so long.

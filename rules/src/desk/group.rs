@@ -101,8 +101,8 @@ impl Group {
     }
 }
 
-/// The group of an alert: equal values of what the rule groups by, and one person responsible if the
-/// notice goes to that person. A rule that does not group has a group for each alert.
+/// The group of an alert: equal values of what the rule groups by, and the same people if the notice
+/// goes to certain people. A rule that does not group has a group for each alert.
 pub fn group_key(
     rule: &Rule,
     alert: AlertId,
@@ -110,6 +110,7 @@ pub fn group_key(
     hall: Option<&HallId>,
     department: Option<&str>,
     handler: Option<&str>,
+    notify: &[Audience],
 ) -> String {
     if rule.group_by.is_empty() {
         return alert.to_string();
@@ -127,8 +128,13 @@ pub fn group_key(
             GroupBy::Subject => format!("subject={subject}"),
         })
         .collect();
-    if rule.notify.contains(&Audience::Handler) {
+    if notify.contains(&Audience::Handler) {
         parts.push(format!("handler={}", handler.unwrap_or("-")));
+    }
+    for audience in notify {
+        if let Audience::Account(account) = audience {
+            parts.push(format!("person={account}"));
+        }
     }
     parts.join(" ")
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::alerts::engine::{Finding, Observation};
-use crate::alerts::rule::Rule;
+use crate::alerts::rule::{Audience, Escalation, Rule};
 use crate::alerts::subject::Subject;
 use crate::alerts::watch::Phase;
 use crate::desk::alert::{Ending, Raise, Why};
@@ -282,6 +282,7 @@ impl Pass<'_> {
 }
 
 fn raise_of(rule: &Rule, id: AlertId, instance: &Instance, finding: &Finding) -> Raise {
+    let notify = with_accounts(&rule.notify, finding);
     let group = group_key(
         rule,
         id,
@@ -289,6 +290,7 @@ fn raise_of(rule: &Rule, id: AlertId, instance: &Instance, finding: &Finding) ->
         finding.hall.as_ref(),
         finding.department.as_deref(),
         finding.handler.as_deref(),
+        &notify,
     );
     Raise {
         rule: Arc::clone(&instance.rule),
@@ -308,10 +310,33 @@ fn raise_of(rule: &Rule, id: AlertId, instance: &Instance, finding: &Finding) ->
             clears_when: finding.clears_when.clone(),
         },
         group,
-        notify: rule.notify.clone(),
-        escalate: rule.escalate.clone(),
+        notify,
+        escalate: rule
+            .escalate
+            .iter()
+            .map(|step| Escalation {
+                to: with_accounts(&step.to, finding),
+                ..step.clone()
+            })
+            .collect(),
         repeat_secs: rule.repeat_secs,
         inhibits: rule.inhibits.clone(),
         remedies: rule.remedies.clone(),
     }
+}
+
+/// The audience with the accounts of the people that it names by variables. A variable that names
+/// nobody now means nobody.
+fn with_accounts(audience: &[Audience], finding: &Finding) -> Vec<Audience> {
+    let mut all = Vec::new();
+    for one in audience {
+        match one {
+            Audience::Person(variable) => {
+                let named = finding.people.iter().filter(|(name, _)| name == variable);
+                all.extend(named.map(|(_, account)| Audience::Account(account.to_string())));
+            }
+            _ => all.push(one.clone()),
+        }
+    }
+    all
 }

@@ -408,6 +408,9 @@ impl Receivers {
             Audience::Handler => handler.is_some() && receiver.account.as_deref() == handler,
             Audience::Role(role) => receiver.roles.contains(role) && receiver.hears_of(hall),
             Audience::Receiver(id) => receiver.id.as_str() == id,
+            Audience::Account(account) => receiver.account.as_ref() == Some(account),
+            // Without its subject nobody knows who that is.
+            Audience::Person(_) => false,
         };
         self.iter()
             .filter(|receiver| receiver.enabled)

@@ -220,6 +220,7 @@ pub(crate) fn firing(rule: &str, subject: &str, since: Timestamp) -> Observation
             hall: hall.parse().ok(),
             department: None,
             handler: Some("li".into()),
+            people: Vec::new(),
             since,
             text: Name::same(format!("{subject} is long")),
             comparisons: Vec::new(),

@@ -1,6 +1,9 @@
 //! Joint approval: several departments, one case.
 
+use rules::alerts::engine::{Compiled, Engine};
 use rules::alerts::facts::case::{VARIABLES, facts};
+use rules::alerts::shipped::shipped;
+use rules::alerts::source::RuleFile;
 use rules::alerts::subject::Value;
 use rules::cases::{CaseCommand, Limit, PartTold, Settings, State, StepKind as K, Told};
 
@@ -10,7 +13,7 @@ fn joint() -> Desk {
     let part = |id: &str, due: &str| PartTold {
         id: id.to_owned(),
         department: format!("dept-{id}"),
-        handler: None,
+        handler: Some(format!("clerk-{id}")),
         due: Some(Limit::At(moment(due))),
     };
     let told = Told {
@@ -63,6 +66,41 @@ fn progress_names_the_late_department_and_the_coordinator() {
     assert_eq!(value("parts_overdue"), Value::Number(1.0));
     assert_eq!(value("late_department"), Value::Text("dept-land".into()));
     assert_eq!(value("coordinator"), Value::Text("zhao".into()));
+}
+
+/// AC-C05-2: who of the late departments and who coordinates is told.
+#[test]
+fn the_alert_of_a_late_department_names_whom_to_tell() {
+    let mut desk = joint();
+    ends(&mut desk, "fire", "11-05 10:00");
+    let files = shipped().iter();
+    let rules = files.flat_map(|(_, text)| RuleFile::parse(text).expect("is a rule file").rules);
+    let rule = rules
+        .into_iter()
+        .find(|rule| rule.id == "R19-parallel-department-late");
+    let rule = Compiled::new(&rule.expect("is shipped"), 1).expect("is a rule");
+    let mut engine = Engine::new(vec![rule]);
+    let now = at("11-13 09:00");
+    let case = facts(desk.case("C1"), &Settings::default(), now);
+    let found = engine.feed("cases", &[case], now);
+    let finding = found[0].finding.as_ref().expect("it fires");
+    let people: Vec<(&str, &str)> = finding
+        .people
+        .iter()
+        .map(|(variable, account)| (variable.as_str(), &**account))
+        .collect();
+    assert_eq!(
+        people,
+        [
+            ("late_handlers", "clerk-land"),
+            ("late_handlers", "clerk-water"),
+            ("coordinator", "zhao")
+        ]
+    );
+    assert_eq!(
+        finding.text.zh,
+        "企业设立 C1：dept-land、dept-water超期（进度 1/3，牵头人 zhao）"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::alerts::catalogue::LIST_COMMA;
 use crate::alerts::facts::{flag, minutes, number, text, values};
 use crate::alerts::subject::{Facts, Subject, SubjectKind, Unit, Value, Variable};
 use crate::calendar::{Moment, instant};
@@ -113,6 +114,12 @@ pub const VARIABLES: &[Variable] = &[
         &[],
         "超期部门",
         "the departments that are overdue; missing if none is",
+    ),
+    text(
+        "late_handlers",
+        &[],
+        "超期部门的经办人",
+        "who has the overdue departments' parts in hand; missing if nobody is named",
     ),
     text(
         "coordinator",
@@ -232,6 +239,7 @@ fn case_values(case: &Case, settings: &Settings, now: Timestamp) -> Box<[Value]>
             ("parts_closed", count(parts.closed)),
             ("parts_overdue", count(parts.late.len())),
             ("late_department", parts.late_departments()),
+            ("late_handlers", parts.late_handlers()),
             ("coordinator", optional(told.coordinator.as_deref())),
             ("time_inverted", Value::Bool(case.time_inverted)),
             ("wrong_order", Value::Bool(case.wrong_order.is_some())),
@@ -268,15 +276,20 @@ impl<'a> Parts<'a> {
     }
 
     fn late_departments(&self) -> Value {
-        let names: Vec<&str> = self
-            .late
-            .iter()
-            .map(|part| part.department.as_str())
-            .collect();
-        match names.is_empty() {
-            true => Value::Missing,
-            false => name(&names.join("、")),
-        }
+        listed(self.late.iter().map(|part| part.department.as_str()))
+    }
+
+    fn late_handlers(&self) -> Value {
+        let handlers = self.late.iter().filter_map(|part| part.handler.as_deref());
+        listed(handlers.filter(|handler| !handler.is_empty()))
+    }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> Value {
+    let names: Vec<&str> = names.collect();
+    match names.is_empty() {
+        true => Value::Missing,
+        false => name(&names.join(LIST_COMMA)),
     }
 }
 

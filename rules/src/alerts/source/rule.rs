@@ -373,7 +373,7 @@ fn flap(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Option<FlapLimits>
     }))
 }
 
-/// `handler`, `role:ROLE` or `receiver:ID`.
+/// `handler`, `role:ROLE`, `receiver:ID` or `person:VARIABLE`.
 fn audience(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Audience> {
     let text = reader.text(value)?;
     let named = |prefix: &str| {
@@ -384,14 +384,15 @@ fn audience(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Audience> {
         "handler" => Some(Audience::Handler),
         _ => named("role:")
             .map(Audience::Role)
-            .or_else(|| named("receiver:").map(Audience::Receiver)),
+            .or_else(|| named("receiver:").map(Audience::Receiver))
+            .or_else(|| named("person:").map(Audience::Person)),
     };
     match read {
         Some(audience) => Some(audience),
         None => reader.wrong(
             value,
-            " \"handler\"、\"role:角色\" 或 \"receiver:编号\"",
-            "\"handler\", \"role:ROLE\" or \"receiver:ID\"",
+            " \"handler\"、\"role:角色\"、\"receiver:编号\" 或 \"person:变量\"",
+            "\"handler\", \"role:ROLE\", \"receiver:ID\" or \"person:VARIABLE\"",
         ),
     }
 }

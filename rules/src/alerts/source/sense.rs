@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use super::reader::{Reader, get};
 use crate::alerts::catalogue;
 use crate::alerts::condition::{Condition, Parameters, Verdict};
-use crate::alerts::rule::Rule;
+use crate::alerts::rule::{Audience, Rule};
 use crate::alerts::subject::{Value, ValueKind};
 
 /// Told again more often than this, people stop reading.
@@ -50,6 +50,7 @@ pub(super) fn check(
         }
     }
     unused(reader, table, rule);
+    nobody(reader, table, rule);
     if let Some(both) = clear_when.and_then(|clear| contradiction(rule, when, clear)) {
         reader.fault(
             place("clear_when"),
@@ -57,6 +58,26 @@ pub(super) fn check(
             format!("{both} 时 when 与 clear_when 同时成立，预警会立即解除又发出"),
             format!("when {both}, both when and clear_when hold, so the alert would end and begin at once"),
         );
+    }
+}
+
+/// People are named by text variables of the subject.
+fn nobody(reader: &mut Reader<'_>, table: &DeTable<'_>, rule: &Rule) {
+    let escalated = rule.escalate.iter().flat_map(|step| &step.to);
+    let notify = rule.notify.iter().map(|audience| ("notify", audience));
+    for (field, audience) in notify.chain(escalated.map(|audience| ("escalate", audience))) {
+        let Audience::Person(name) = audience else {
+            continue;
+        };
+        let known = catalogue::find(rule.subject, name);
+        if known.is_none_or(|(_, variable)| variable.kind != ValueKind::Text) {
+            reader.fault(
+                get(table, field).map_or(0..0, toml::Spanned::span),
+                "unknown_variable",
+                format!("没有表示人员的变量“{name}”"),
+                format!("there is no text variable '{name}' that names a person"),
+            );
+        }
     }
 }
 
