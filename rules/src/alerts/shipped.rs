@@ -27,6 +27,7 @@ const FILES: &[(&str, &str)] = files![
     "R17-petition",
     "R18-linked-part-stalled",
     "R19-parallel-department-late",
+    "R22-province-sync",
     "R23-device-fault",
     "R23-device-offline",
     "R26-message-delivery",
