@@ -3,6 +3,7 @@
 pub mod at;
 pub mod import;
 pub mod log;
+pub mod urge;
 
 use std::sync::Arc;
 

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::cases::import::says_nothing_new;
+use crate::cases::urge::tell_handler;
 use crate::cases::{put_away, read};
 use crate::web::App;
 use crate::web::access::Action;
@@ -376,6 +377,7 @@ async fn handle_case(
         app.audit(&caller, action, case_no.as_str(), detail).await?;
     }
     let case = known(&app, &case_no).await?;
+    tell_handler(&app.desk, &case, &done.recorded).await?;
     Ok(answer(
         HttpResponse::Ok(),
         done.replayed,

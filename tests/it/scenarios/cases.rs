@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::now;
 use crate::harness::{Client, PATIENCE, Server, SetClock, list, number};
+use crate::notices::receivers::{Receiver, Taken};
 
 fn ago(hours: u64) -> String {
     now().minus_secs(hours * 3600).rfc3339_utc()
@@ -139,7 +140,7 @@ async fn each_number_of_the_board_opens_its_list() {
         .refused(403, "forbidden");
 }
 
-/// AC-C05-1, AC-C05-2: the figures; the alert is the alert desk's.
+/// AC-C05-1, and the figures of AC-C05-2.
 #[actix_web::test]
 async fn a_joint_approval_ends_with_its_last_department() {
     let server = Server::start().await;
@@ -169,8 +170,7 @@ async fn a_joint_approval_ends_with_its_last_department() {
     assert_eq!(ended["state"], "closed");
 }
 
-/// AC-D09-2: the list with department and days, and an urge that counts once per click; that it reaches
-/// the handler is the message centre's.
+/// AC-D09-2: the list with department and days, and an urge that counts once per click.
 #[actix_web::test]
 async fn overdue_acceptances_are_listed_and_an_urge_counts_once_per_click() {
     let server = Server::start().await;
@@ -228,6 +228,82 @@ async fn overdue_acceptances_are_listed_and_an_urge_counts_once_per_click() {
         .post("/cases/A1/urge", json!({}))
         .await
         .refused(403, "forbidden");
+}
+
+/// AC-D09-2: each click of an urge reaches the handler once, whoever repeats the request; without a
+/// handler it reaches whoever coordinates.
+#[actix_web::test]
+async fn an_urge_reaches_the_handler_once_per_click() {
+    let inbox = Receiver::http(&[]).await;
+    let settings = [
+        ("HALLKEEPER__NOTICES__WEBHOOKS__LI__URL", &*inbox.url()),
+        ("HALLKEEPER__NOTICES__WEBHOOKS__LI__SECRET", "S3cret"),
+    ];
+    let server = Server::start_with(&settings, &[]).await;
+    let admin = server.hall("H1", 1).await;
+    let own = json!({
+        "name": "经办人", "account": "li", "ways": [{"kind": "webhook", "address": "li"}],
+    });
+    admin.put("/receivers/li", own).await.expect(200);
+    admin.post("/cases", received("A1", "H1")).await.expect(201);
+    let mut joint = received("A2", "H1");
+    joint["handler"] = Value::Null;
+    joint["coordinator"] = json!("li");
+    admin.post("/cases", joint).await.expect(201);
+    let chief = server.person("zhou", "supervisor", &["H1"]).await;
+    let soon = json!({"note": "请尽快受理"});
+    for key in ["click-1", "click-1", "click-2", "click-1"] {
+        let urge = chief.post_keyed("/cases/A1/urge", key, soon.clone()).await;
+        urge.expect(200);
+    }
+    chief.post("/cases/A2/urge", json!({})).await.expect(200);
+    let urged = |taken: &[Taken]| -> Vec<String> {
+        let bodies = taken.iter();
+        bodies
+            .map(|one| serde_json::from_str::<Value>(&one.body).unwrap())
+            .filter(|body| body["cause"] == "urged")
+            .map(|body| body["text"].to_string())
+            .collect()
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while urged(&inbox.taken()).len() < 3 {
+        assert!(Instant::now() < deadline, "{:?}", inbox.taken());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let words = urged(&inbox.taken());
+    assert_eq!(words.len(), 3, "{words:?}");
+    let both = words
+        .iter()
+        .filter(|text| text.contains("zhou 催办 企业设立 A1：请尽快受理"));
+    assert_eq!(both.count(), 2, "{words:?}");
+    let audit = admin.get("/audit?action=case_urged").await.expect(200);
+    assert_eq!(list(&audit["items"]).len(), 3);
+}
+
+/// AC-C02-3: the applicant's choice after the pre-review moves the case, or leaves it in the list of
+/// those that wait for paper documents.
+#[actix_web::test]
+async fn the_applicants_choice_after_the_pre_review_decides_what_comes_next() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    for (case, choice, state) in [
+        ("C1", "materials_submitted", "accepted"),
+        ("C2", "materials_delayed", "awaiting_materials"),
+    ] {
+        admin.post("/cases", received(case, "H1")).await.expect(201);
+        step(&admin, case, "pre_review_begun", 300).await;
+        step(&admin, case, "pre_review_passed", 200).await;
+        assert_eq!(step(&admin, case, choice, 100).await["state"], state);
+    }
+    let waiting = admin
+        .get("/cases?awaiting_materials=true")
+        .await
+        .expect(200);
+    assert_eq!(
+        (&waiting["total"], &waiting["items"][0]["case_no"]),
+        (&json!(1), &json!("C2"))
+    );
 }
 
 /// AC-C02-1, with ten tickets for the scenario's eighty.

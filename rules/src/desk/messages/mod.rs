@@ -72,6 +72,8 @@ pub enum MessageCommand {
     Resend {
         message: MessageId,
     },
+    /// Something to say that comes from elsewhere than alerts.
+    Announce(Box<Announcement>),
     /// Sends a trial to one receiver by all its ways.
     Test {
         receiver: ReceiverId,
@@ -236,6 +238,9 @@ impl Messages {
                     MessageState::Dead { .. } => Ok(vec![MessageEvent::MessageResent { message }]),
                     _ => Err(MessageRefusal::NotDead { message, state }),
                 }
+            }
+            MessageCommand::Announce(about) => {
+                Ok(self.announce(std::slice::from_ref(about), receivers, now))
             }
             MessageCommand::Test { receiver } => self.test(receiver, receivers, now),
             MessageCommand::SetTemplate { way, template } => {
