@@ -1,6 +1,8 @@
 //! The alert desk on this machine: who tells it what, the rules that come with the product, and its
 //! start.
 
+mod usual;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,8 +20,11 @@ use rules::alerts::subject::{Subject, SubjectKind};
 use rules::cases::CaseDesk;
 use rules::desk::{AlertDesk, Command, RuleCommand, SourcedRule};
 use rules::ids::{HallId, TicketId};
+use tracing::warn;
 
+use self::usual::UsualDays;
 use crate::devices::Devices;
+use crate::store::Records;
 
 /// The desk with whoever drives it.
 #[derive(Clone)]
@@ -38,6 +43,7 @@ impl Alerting {
         desk: Desk<AlertDesk>,
         cases: Desk<CaseDesk>,
         devices: Arc<Devices>,
+        records: Records,
         every: Duration,
     ) -> anyhow::Result<Self> {
         let clock = Arc::new(SystemClock);
@@ -52,6 +58,7 @@ impl Alerting {
                 registered: Arc::default(),
             }),
             devices: Arc::new(DeviceSource(devices)),
+            usual: Arc::new(UsualDays::new(records)),
         };
         let hub = system.hub.clone();
         let driver = AlertDriver::start(desk.clone(), Arc::new(known), hub, clock, every);
@@ -77,6 +84,7 @@ struct Known {
     halls: Arc<Halls>,
     cases: Arc<CaseSource>,
     devices: Arc<DeviceSource>,
+    usual: Arc<UsualDays>,
 }
 
 impl Sources for Known {
@@ -88,6 +96,7 @@ impl Sources for Known {
                 id,
                 handle,
                 registered,
+                usual: Arc::clone(&self.usual),
             }));
         }
         all
@@ -102,6 +111,7 @@ struct HallSource {
     id: HallId,
     handle: HallHandle,
     registered: Registered,
+    usual: Arc<UsualDays>,
 }
 
 impl FactSource for HallSource {
@@ -116,16 +126,27 @@ impl FactSource for HallSource {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let registered = registered.get(&self.id).cloned();
+        let (id, usual) = (self.id.clone(), Arc::clone(&self.usual));
+        let known = usual.known(&id);
         Box::pin(async move {
             let read = handle.read(move |hall, now| {
+                let day = hall.day();
                 let has_case = |ticket| Some(registered.as_ref()?.contains(&ticket));
                 let beyond = facts::hall::Beyond {
                     has_case: &has_case,
+                    usual_served: known.filter(|(of, _)| Some(*of) == day).and_then(|it| it.1),
                     ..facts::hall::Beyond::NONE
                 };
-                facts::hall::facts(hall, &beyond, now)
+                (facts::hall::facts(hall, &beyond, now), day)
             });
-            read.await
+            let (facts, day) = read.await?;
+            // For the next pass: what is usual changes with the day.
+            if let Some(day) = day.filter(|day| known.is_none_or(|(of, _)| of != *day))
+                && let Err(cause) = usual.learn(&id, day).await
+            {
+                warn!(%cause, hall = %id, "what is usual here is not known");
+            }
+            Some(facts)
         })
     }
 

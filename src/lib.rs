@@ -119,8 +119,15 @@ impl Application {
             .await
             .context("could not rebuild the alert desk")?;
         let every = Duration::from_millis(settings.alerts.pass_ms);
-        let alerting =
-            Alerting::start(&system, desk.clone(), cases.clone(), devices.clone(), every).await?;
+        let alerting = Alerting::start(
+            &system,
+            desk.clone(),
+            cases.clone(),
+            devices.clone(),
+            stores.records.clone(),
+            every,
+        )
+        .await?;
         let app = Data::new(App {
             system,
             alerting,
