@@ -12,6 +12,7 @@ pub mod cases;
 pub mod city;
 pub mod floor;
 pub mod frame;
+pub mod journey;
 pub mod queue;
 pub mod slip;
 pub mod strip;

@@ -442,6 +442,7 @@ pub fn booked(number: &str, from: &str, to: &str) -> BookedTime {
         number: number.to_owned(),
         from: clock(from),
         to: clock(to),
+        booked_at: None,
     }
 }
 

@@ -37,6 +37,9 @@ pub struct BookedTime {
     pub number: String,
     pub from: Timestamp,
     pub to: Timestamp,
+    /// When it was booked, if the booking system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub booked_at: Option<Timestamp>,
 }
 
 /// The holder's judgement after service.

@@ -99,6 +99,8 @@ pub enum Action {
     /// Say of oneself, as a device, how one is.
     ReportDevice,
     ManageTags,
+    /// See one person's way through halls and cases.
+    SeeJourneys,
     /// Say something over all of a hall's public screens.
     PostNotice,
     /// Feed cases.
@@ -120,7 +122,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SeeHall,
         Self::SeeFloor,
         Self::IssueTicket,
@@ -133,6 +135,7 @@ impl Action {
         Self::ManageDevices,
         Self::ReportDevice,
         Self::ManageTags,
+        Self::SeeJourneys,
         Self::PostNotice,
         Self::FeedCases,
         Self::SeeCases,
@@ -164,6 +167,7 @@ impl Action {
             Self::ManageHall | Self::ManageDevices => &[Manager, Admin],
             Self::ReportDevice => &[Kiosk, Screen, Strip, Pager],
             Self::ManageTags => &[Manager, Admin],
+            Self::SeeJourneys => &[Supervisor, Admin],
             Self::PostNotice => &[Manager, Supervisor, Admin],
             Self::FeedCases => &[Manager, Admin],
             Self::SeeCases | Self::HandleCases => &[Clerk, Manager, Supervisor, Admin],
@@ -189,6 +193,7 @@ impl Action {
             Self::ManageDevices => "manage_devices",
             Self::ReportDevice => "report_device",
             Self::ManageTags => "manage_tags",
+            Self::SeeJourneys => "see_journeys",
             Self::PostNotice => "post_notice",
             Self::FeedCases => "feed_cases",
             Self::SeeCases => "see_cases",

@@ -175,6 +175,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::devices::configure)
                         .configure(routes::floor::configure)
                         .configure(routes::people::configure)
+                        .configure(routes::journeys::configure)
                         .configure(routes::cases::configure)
                         .configure(routes::work_orders::configure)
                         .configure(routes::problems::configure)

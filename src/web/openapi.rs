@@ -8,8 +8,9 @@ use crate::web::error::ProblemBody;
 use crate::web::routes::strips;
 use crate::web::routes::visitors;
 use crate::web::routes::{
-    accounts, alerts, audit, cases, devices, floor, halls, messages, notice, people, problems,
-    receivers, rules, session, silences, ticket_lists, tickets, voice, windows, work_orders,
+    accounts, alerts, audit, cases, devices, floor, halls, journeys, messages, notice, people,
+    problems, receivers, rules, session, silences, ticket_lists, tickets, voice, windows,
+    work_orders,
 };
 
 #[derive(OpenApi)]
@@ -79,6 +80,7 @@ use crate::web::routes::{
         devices::report,
         floor::floor,
         floor::preview_policy,
+        journeys::show,
         people::show_tags,
         people::add_tag,
         people::remove_tag,

@@ -47,7 +47,7 @@ fn attempts() -> Vec<Attempt> {
         CallAtWindow, ExportTickets, FeedCases, HandleAlerts, HandleCases, HandleOrders,
         IssueTicket, ManageDevices, ManageHall, ManageNotices, ManageRules, ManageTags, PostNotice,
         ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeAlerts, SeeCases, SeeFloor, SeeHall,
-        Speak, WorkWindow,
+        SeeJourneys, Speak, WorkWindow,
     };
     use Right::{AddClerk, Anywhere, ForAllHalls, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
@@ -189,6 +189,12 @@ fn attempts() -> Vec<Attempt> {
         Anywhere(ManageTags),
         get,
         "/tags?kind=phone&id_number=13812345678",
+        None,
+    );
+    add(
+        Anywhere(SeeJourneys),
+        get,
+        "/journeys?kind=phone&id_number=13812345678",
         None,
     );
     add(Anywhere(ManageTags), post, "/tags", Some(&tag));

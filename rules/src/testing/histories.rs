@@ -329,6 +329,7 @@ fn wishes() -> impl Strategy<Value = IssueTicket> {
         number: format!("AP{number}"),
         from: Timestamp::from_millis(from * 60_000),
         to: Timestamp::from_millis((from + long) * 60_000),
+        booked_at: None,
     });
     let channel = select(vec![
         Channel::Kiosk,

@@ -261,6 +261,7 @@ fn instants_beyond_all_calendars_are_refused_and_break_nothing() {
             number: "AP1".into(),
             from: at,
             to: at,
+            booked_at: None,
         });
         let refused = hall
             .handle(&Command::IssueTicket(wish), clock("09:00"))

@@ -14,6 +14,7 @@ pub mod floor;
 pub mod halls;
 pub mod health;
 pub mod items;
+pub mod journeys;
 pub mod messages;
 pub mod notice;
 pub mod pages;

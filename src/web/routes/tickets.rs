@@ -68,6 +68,8 @@ pub struct AppointmentBody {
     /// RFC 3339.
     from: String,
     to: String,
+    /// When it was booked.
+    booked_at: Option<String>,
 }
 
 /// A wish for a number.
@@ -205,6 +207,11 @@ impl AppointmentBody {
         Ok(BookedTime {
             from: instant("from", &self.from)?,
             to: instant("to", &self.to)?,
+            booked_at: self
+                .booked_at
+                .as_deref()
+                .map(|at| instant("booked_at", at))
+                .transpose()?,
             number: self.number,
         })
     }
