@@ -1,4 +1,4 @@
-//! Alerts from a fact to their end: C05, C06, D01, D03, D09, F01.
+//! Alerts from a fact to their end: D01, D09, F01. Those that days bring are in `days`.
 
 use rules::Timestamp;
 use serde_json::{Value, json};
@@ -331,56 +331,91 @@ async fn a_work_order_from_an_alert_points_both_ways() {
     admin.post(&path, json!({})).await.refused(409, "has_order");
     let alert = in_state(&admin, &id, "firing").await;
     assert_eq!(alert["work_order"], *order);
+    let path = format!("/work-orders/{order}");
+    assert_eq!(admin.get(&path).await.expect(200)["alert"], *id);
+    for (verb, body) in [
+        ("start", json!({})),
+        ("resolve", json!({"comment": "已加开窗口"})),
+        ("verify", json!({})),
+        ("close", json!({})),
+    ] {
+        admin
+            .post(&format!("{path}/{verb}"), body)
+            .await
+            .expect(200);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(in_state(&admin, &id, "firing").await["id"], *id);
 }
 
-/// AC-D03-1: an alert whose rule says so is on the problem list with its record and trace.
+/// AC-D01-1: one rule each on assessment data, on business operation and on tasks with a time limit:
+/// three alerts, each under its topic.
 #[actix_web::test]
-async fn an_alert_about_data_lists_a_problem() {
+async fn assessment_operation_and_tasks_are_three_topics() {
     let server = quick().await;
     let (admin, _) = three_wait(&server, "H1").await;
-    admin
-        .put("/rules/T1", long_line("T1", "problem = \"wrong_data\"\n"))
-        .await
-        .expect(200);
-    let alert = alerts(&admin, "rule=T1", 1).await.remove(0);
-    assert!(text(&alert["problem"]).starts_with("P-"), "{alert}");
+    let rule = |id: &str, topic: &str, when: &str| {
+        json!({"source": format!(r#"version = 1
+
+[[rule]]
+id = "{id}"
+name = {{zh = "{id}", en = "{id}"}}
+topic = "{topic}"
+subject = "hall"
+when = "{when}"
+"#)})
+    };
+    let share = rule("missed-share", "assessment", "missed_share_percent > 10");
+    admin.put("/rules/missed-share", share).await.expect(200);
+    let waiting = rule("waiting", "operations", "waiting >= 2");
+    admin.put("/rules/waiting", waiting).await.expect(200);
+    let task = json!({
+        "case_no": "T1", "kind": "task", "item": "月度考核材料", "department": "住建",
+        "hall": "H1", "received_at": ago(86_400), "due_at": ahead(3600),
+    });
+    admin.post("/cases", task).await.expect(201);
+    admin.open_windows("H1", &["1"]).await;
+    admin.window("H1", "1", "call-next", json!({})).await;
+    for verb in ["recall", "recall", "no-show"] {
+        admin.window("H1", "1", verb, json!({})).await;
+    }
+    for (topic, rule) in [
+        ("assessment", "missed-share"),
+        ("operations", "waiting"),
+        ("overdue", "R04-time-limited-task"),
+    ] {
+        let found = alerts(&admin, &format!("topic={topic}"), 1).await;
+        assert_eq!(found[0]["rule"], rule);
+    }
 }
 
-/// AC-C06-2, AC-C06-1 and AC-C05-2 (alerts): a case past its limit is overdue at once, told to
-/// handler and supervisor, and near due where its limit is.
+/// AC-D01-4, by the clock: true for a while, false for a moment, true, then false for good: one alert,
+/// its count, resolved once. The exact numbers are tried in the rules' own tests.
 #[actix_web::test]
-async fn overdue_cases_raise_the_shipped_rules() {
+async fn a_moment_without_the_cause_makes_no_second_alert() {
     let server = quick().await;
-    let admin = server.hall("H1", 1).await;
-    let case = |no: &str, due: String| {
-        json!({
-            "case_no": no, "item": "开店", "department": "住建", "handler": "li", "hall": "H1",
-            "received_at": ago(30 * 86_400), "accepted_at": ago(30 * 86_400), "due_at": due,
-        })
-    };
-    admin
-        .post("/cases", case("K-late", ago(3600)))
-        .await
-        .expect(201);
-    admin
-        .post("/cases", case("K-far", ahead(90 * 86_400)))
-        .await
-        .expect(201);
-    let late = alerts(&admin, "rule=R02-overdue-case", 1).await.remove(0);
+    let (admin, tickets) = three_wait(&server, "H1").await;
+    let kept = long_line("T1", "keep_firing_for = \"2s\"\n");
+    admin.put("/rules/T1", kept).await.expect(200);
+    let id = text(&alerts(&admin, "rule=T1", 1).await[0]["id"]).to_owned();
+    cancel(&admin, "H1", &tickets[0]).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    in_state(&admin, &id, "firing").await;
+    admin.issue("H1", "S1").await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    cancel(&admin, "H1", &tickets[1]).await;
+    let over = in_state(&admin, &id, "resolved").await;
+    assert!(number(&over["count"]) > 1, "{over}");
+    let all = alerts(&admin, "rule=T1", 1).await;
     assert_eq!(
-        (&late["subject"]["id"], &late["handler"]),
-        (&json!("K-late"), &json!("li"))
+        (&all[0]["id"], &all[0]["state"]),
+        (&json!(id), &json!("resolved"))
     );
-    assert_eq!(late["severity"], "critical");
+    let ends = list(&over["timeline"]).iter();
     assert_eq!(
-        list(
-            &admin
-                .get("/alerts?about=R01-near-due-case")
-                .await
-                .expect(200)["items"]
-        )
-        .len(),
-        0
+        ends.filter(|entry| entry["what"] == "alert_resolved")
+            .count(),
+        1
     );
 }
 

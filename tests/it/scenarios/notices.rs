@@ -157,6 +157,43 @@ async fn messages_to_three_receivers_have_states_of_their_own_and_a_slow_server_
         .refused(409, "message_not_dead");
 }
 
+/// AC-F05-3: 8 of 200 do not arrive: 96.0 %, which is below the limit of 98 % and an alert of the desk itself.
+#[actix_web::test]
+async fn messages_that_do_not_arrive_are_an_alert() {
+    let mut manners = vec![Manner::Answer(550, "unknown user"); 8];
+    manners.push(Manner::Accept);
+    let mail = Receiver::smtp(&manners).await;
+    let (webhook, sms) = (Receiver::http(&[]).await, Receiver::http(&[]).await);
+    let server = start(&settings(&webhook, &sms, &mail)).await;
+    let admin = server.admin();
+    let way = json!([{"kind": "email", "address": "duty@example.org"}]);
+    receiver(&admin, "duty", way).await;
+    for _ in 0..200 {
+        test(&admin, "duty").await;
+    }
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let figures = loop {
+        let figures = admin.get("/messages/statistics").await.expect(200);
+        if figures["delivered"] == 192 && figures["dead_letters"] == 8 {
+            break figures;
+        }
+        assert!(std::time::Instant::now() < deadline, "{figures}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    assert_eq!(figures["delivered_percent"], 96.0);
+    loop {
+        let found = admin.get("/alerts?rule=R26-message-delivery").await;
+        let found = found.expect(200);
+        // It may come while messages are still under way.
+        if let [alert] = list(&found["items"]) {
+            assert_eq!(alert["state"], "firing");
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{found}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
 /// SIGKILL again and again while messages go out: each arrives, and whatever arrives once more says
 /// that it may have arrived already.
 #[actix_web::test]
@@ -228,9 +265,8 @@ async fn a_server_in_trouble_is_left_alone_for_a_while_and_everybody_sees_it() {
             .get(&format!("/messages/{}", ids[0]))
             .await
             .expect(200);
-        if number(&message["attempts"]) >= 4 {
-            let last = list(&message["log"]).last().cloned().unwrap_or_default();
-            assert!(message["log"].to_string().contains("not tried"), "{last}");
+        if message["log"].to_string().contains("not tried") {
+            assert_eq!(number(&message["attempts"]), 4, "{message}");
             break;
         }
         assert!(std::time::Instant::now() < deadline, "{message}");
