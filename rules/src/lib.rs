@@ -25,6 +25,7 @@ pub mod announce;
 pub mod calendar;
 pub mod calling;
 pub mod cases;
+pub mod channels;
 pub mod desk;
 pub mod figures;
 pub mod flow;

@@ -1,0 +1,3 @@
+//! API channels.
+
+mod histograms;
