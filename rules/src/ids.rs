@@ -109,6 +109,10 @@ text_id!(
     Tag, "tag");
 
 text_id!(
+    /// An API channel, unique in the city.
+    ChannelId, "channel");
+
+text_id!(
     /// Somebody or something that hears of alerts.
     ReceiverId, "receiver");
 

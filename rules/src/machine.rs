@@ -98,6 +98,7 @@ pub enum ItemKind {
     WorkOrder,
     Problem,
     Message,
+    Channel,
 }
 
 impl ItemKind {
@@ -108,6 +109,7 @@ impl ItemKind {
             Self::WorkOrder => "work_order",
             Self::Problem => "problem",
             Self::Message => "message",
+            Self::Channel => "channel",
         }
     }
 }

@@ -1,5 +1,31 @@
-//! API channels: every interface the centre calls or offers.
+//! API channels: every interface the centre calls or offers, watched from call to correction.
 //!
-//! * [`histogram`]: durations, counted so that percentiles are right within one percent.
+//! * [`setup`]: what a channel is. * [`access`]: its versions, and who may call which.
+//! * [`tally`], [`histogram`], [`statistics`]: its calls in numbers, over sliding windows in fixed memory;
+//!   [`callers`]: who makes them; [`usual`]: how many are usual.
+//! * [`health`]: what the numbers make of it. * [`channel`]: all of it as a machine.
+//!
+//! A *call* is one request and what came back. It is *carried out* and succeeds or fails, or it is
+//! *refused* because its caller is not allowed.
 
+pub mod access;
+pub mod callers;
+pub mod channel;
+pub mod event;
+pub mod health;
 pub mod histogram;
+pub mod refusal;
+mod ring;
+pub mod setup;
+pub mod statistics;
+pub mod tally;
+pub mod usual;
+
+pub use access::{CallRefusal, Grant, KeyHash, Version, VersionState};
+pub use channel::{Channel, Maintenance};
+pub use event::{ChannelCommand, ChannelEvent};
+pub use health::{GroupHealth, Health, Reason};
+pub use refusal::ChannelRefusal;
+pub use setup::{Direction, Limits, Setup};
+pub use statistics::{Figures, Statistics, Times, Window};
+pub use tally::{Measured, Outcome, Tally};
