@@ -368,7 +368,7 @@ fn json(value: &impl Serialize) -> String {
 }
 
 fn shown(desk: &AlertDesk, alert: &Alert) -> Option<Shown> {
-    let face = desk.alerts().face(alert).to_string();
+    let face = json(&desk.alerts().face(alert));
     Some(Shown {
         changes: alert.changes,
         hall: alert.raise.hall.clone(),

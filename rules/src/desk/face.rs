@@ -2,21 +2,29 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
 use crate::alerts::condition::Comparison;
-use crate::alerts::subject::Value;
+use crate::alerts::rule::{RemedyKind, Severity, Topic};
+use crate::alerts::subject::{Subject, Value};
 use crate::alerts::watch::Verdict;
-use crate::desk::alert::{Alert, State};
+use crate::desk::alert::{Alert, Entry, State};
 use crate::desk::alerts::{Alerts, inhibits};
 use crate::desk::event::AlertEvent;
 use crate::desk::silence::Silence;
-use crate::ids::AlertId;
+use crate::ids::{AlertId, HallId, OrderId, ProblemId};
 use crate::machine::{Item, ItemKind};
+use crate::name::Name;
 use crate::time::Timestamp;
 
-fn at(at: Option<Timestamp>) -> Option<String> {
-    at.map(Timestamp::rfc3339_utc)
+/// An instant as lists show it: RFC 3339 in UTC.
+pub(crate) struct At(pub(crate) Timestamp);
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0.rfc3339_utc())
+    }
 }
 
 /// A comparison with its values, for a person: `waiting > 20: 31 > 20`.
@@ -42,101 +50,214 @@ fn value_words(value: &Value) -> String {
 
 /// A value as JSON; what is missing is null.
 pub fn value_json(value: &Value) -> Json {
-    match value {
-        Value::Missing => Json::Null,
-        Value::Bool(value) => json!(value),
-        Value::Number(value) => json!(value),
-        Value::Text(value) => json!(value),
+    json!(Plain(value))
+}
+
+struct Plain<'a>(&'a Value);
+
+impl Serialize for Plain<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Missing => to.serialize_none(),
+            Value::Bool(value) => value.serialize(to),
+            Value::Number(value) => value.serialize(to),
+            Value::Text(value) => value.serialize(to),
+        }
+    }
+}
+
+/// A comparison as the page of an alert shows it.
+#[derive(Serialize)]
+struct Compared<'a> {
+    text: &'a str,
+    left: Plain<'a>,
+    op: &'a str,
+    right: Plain<'a>,
+    /// Null where a value is missing.
+    holds: Option<bool>,
+}
+
+fn compared(comparison: &Comparison) -> Compared<'_> {
+    Compared {
+        text: &comparison.text,
+        left: Plain(&comparison.left),
+        op: &comparison.op,
+        right: Plain(&comparison.right),
+        holds: match comparison.holds {
+            Verdict::True => Some(true),
+            Verdict::False => Some(false),
+            Verdict::Missing => None,
+        },
     }
 }
 
 /// Comparisons as the page of an alert shows them; `holds` is null where a value is missing.
 pub fn comparisons_json(comparisons: &[Comparison]) -> Json {
-    let one = |comparison: &Comparison| {
-        json!({
-            "text": comparison.text,
-            "left": value_json(&comparison.left),
-            "op": comparison.op,
-            "right": value_json(&comparison.right),
-            "holds": match comparison.holds {
-                Verdict::True => Some(true),
-                Verdict::False => Some(false),
-                Verdict::Missing => None,
-            },
-        })
-    };
-    comparisons.iter().map(one).collect()
+    json!(comparisons.iter().map(compared).collect::<Vec<_>>())
+}
+
+/// An alert as lists show it.
+#[derive(Serialize)]
+pub struct Face<'a> {
+    id: AlertId,
+    rule: &'a str,
+    rule_version: u32,
+    name: &'a Name,
+    topic: Topic,
+    severity: Severity,
+    state: State,
+    subject: &'a Subject,
+    label: &'a Name,
+    hall: Option<&'a HallId>,
+    department: Option<&'a str>,
+    handler: Option<&'a str>,
+    raised_at: At,
+    last_true_at: At,
+    count: u32,
+    text: &'a Name,
+    acked_by: Option<&'a str>,
+    acked_at: Option<At>,
+    ack_until: Option<At>,
+    assignee: Option<&'a str>,
+    shelved_until: Option<At>,
+    suppressed_by: Option<String>,
+    escalated: usize,
+    flapping: bool,
+    no_data_since: Option<At>,
+    resolved_at: Option<At>,
+    ending: Option<&'static str>,
+    closed_at: Option<At>,
+    work_order: Option<OrderId>,
+    problem: Option<ProblemId>,
+    group: GroupFace<'a>,
+    remedies: &'a [RemedyKind],
+}
+
+/// The alerts that are told together with one.
+#[derive(Serialize)]
+struct GroupFace<'a> {
+    key: &'a str,
+    size: usize,
+}
+
+/// An alert with its reasons and its history.
+#[derive(Serialize)]
+pub struct Detail<'a> {
+    #[serde(flatten)]
+    face: Face<'a>,
+    why: WhyFace<'a>,
+    ack_comment: Option<&'a str>,
+    ack_sticky: Option<bool>,
+    shelf: Option<ShelfFace<'a>>,
+    timeline: Vec<Step<'a>>,
+}
+
+#[derive(Serialize)]
+struct WhyFace<'a> {
+    since: At,
+    then: Vec<Compared<'a>>,
+    clears_when: &'a str,
+}
+
+#[derive(Serialize)]
+struct ShelfFace<'a> {
+    by: &'a str,
+    until: At,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct Step<'a> {
+    at: At,
+    by: &'a str,
+    what: &'a str,
+    note: Option<&'a str>,
+}
+
+impl Entry {
+    fn step(&self) -> Step<'_> {
+        Step {
+            at: At(self.at),
+            by: &self.by,
+            what: &self.what,
+            note: self.note.as_deref(),
+        }
+    }
+}
+
+/// Its JSON. What these structures hold always has one.
+pub(crate) fn body_of(face: &impl Serialize) -> String {
+    serde_json::to_string(face).unwrap_or_default()
 }
 
 impl Alerts {
     /// The alert as lists show it.
-    pub fn face(&self, alert: &Alert) -> Json {
+    pub fn face<'a>(&'a self, alert: &'a Alert) -> Face<'a> {
         let raise = &alert.raise;
         let size = self
             .groups
             .get(&raise.group)
             .map_or(0, |group| group.size());
-        json!({
-            "id": alert.id,
-            "rule": raise.rule,
-            "rule_version": raise.rule_version,
-            "name": raise.name,
-            "topic": raise.topic,
-            "severity": alert.severity_now,
-            "state": alert.state,
-            "subject": raise.subject,
-            "label": raise.label,
-            "hall": raise.hall,
-            "department": raise.department,
-            "handler": raise.handler,
-            "raised_at": alert.raised_at.rfc3339_utc(),
-            "last_true_at": alert.last_true_at.rfc3339_utc(),
-            "count": alert.count,
-            "text": raise.text,
-            "acked_by": alert.ack.as_ref().map(|ack| &ack.by),
-            "acked_at": at(alert.ack.as_ref().map(|ack| ack.at)),
-            "ack_until": at(alert.ack.as_ref().and_then(|ack| ack.until)),
-            "assignee": alert.assignee,
-            "shelved_until": at(alert.shelf.as_ref().map(|shelf| shelf.until)),
-            "suppressed_by": alert.suppressed_by.map(|by| by.to_string()),
-            "escalated": alert.escalated.len(),
-            "flapping": alert.flapping,
-            "no_data_since": at(alert.no_data_since),
-            "resolved_at": at(alert.resolved_at),
-            "ending": alert.ending.as_ref().map(|ending| ending.name()),
-            "closed_at": at(alert.closed_at),
-            "work_order": alert.work_order,
-            "problem": alert.problem,
-            "group": {"key": raise.group, "size": size.max(1)},
-            "remedies": raise.remedies,
-        })
+        let ack = alert.ack.as_ref();
+        Face {
+            id: alert.id,
+            rule: &raise.rule,
+            rule_version: raise.rule_version,
+            name: &raise.name,
+            topic: raise.topic,
+            severity: alert.severity_now,
+            state: alert.state,
+            subject: &raise.subject,
+            label: &raise.label,
+            hall: raise.hall.as_ref(),
+            department: raise.department.as_deref(),
+            handler: raise.handler.as_deref(),
+            raised_at: At(alert.raised_at),
+            last_true_at: At(alert.last_true_at),
+            count: alert.count,
+            text: &raise.text,
+            acked_by: ack.map(|ack| ack.by.as_str()),
+            acked_at: ack.map(|ack| At(ack.at)),
+            ack_until: ack.and_then(|ack| ack.until).map(At),
+            assignee: alert.assignee.as_deref(),
+            shelved_until: alert.shelf.as_ref().map(|shelf| At(shelf.until)),
+            suppressed_by: alert.suppressed_by.map(|by| by.to_string()),
+            escalated: alert.escalated.len(),
+            flapping: alert.flapping,
+            no_data_since: alert.no_data_since.map(At),
+            resolved_at: alert.resolved_at.map(At),
+            ending: alert.ending.as_ref().map(|ending| ending.name()),
+            closed_at: alert.closed_at.map(At),
+            work_order: alert.work_order,
+            problem: alert.problem,
+            group: GroupFace {
+                key: &raise.group,
+                size: size.max(1),
+            },
+            remedies: &raise.remedies,
+        }
     }
 
     /// The alert with its reasons and its history.
-    pub fn detail(&self, alert: &Alert) -> Json {
+    pub fn detail<'a>(&'a self, alert: &'a Alert) -> Detail<'a> {
         let raise = &alert.raise;
-        let mut face = self.face(alert);
-        face["why"] = json!({
-            "since": raise.since.rfc3339_utc(),
-            "then": comparisons_json(&raise.why.comparisons),
-            "clears_when": raise.why.clears_when,
-        });
-        face["ack_comment"] = json!(alert.ack.as_ref().and_then(|ack| ack.comment.as_ref()));
-        face["ack_sticky"] = json!(alert.ack.as_ref().map(|ack| ack.sticky));
-        face["shelf"] = json!(alert.shelf.as_ref().map(|shelf| json!({
-            "by": shelf.by, "until": shelf.until.rfc3339_utc(), "reason": shelf.reason,
-        })));
-        face["timeline"] = alert
-            .entries
-            .iter()
-            .map(|entry| {
-                json!({
-                    "at": entry.at.rfc3339_utc(), "by": entry.by, "what": entry.what,
-                    "note": entry.note,
-                })
-            })
-            .collect();
-        face
+        let ack = alert.ack.as_ref();
+        Detail {
+            face: self.face(alert),
+            why: WhyFace {
+                since: At(raise.since),
+                then: raise.why.comparisons.iter().map(compared).collect(),
+                clears_when: &raise.why.clears_when,
+            },
+            ack_comment: ack.and_then(|ack| ack.comment.as_deref()),
+            ack_sticky: ack.map(|ack| ack.sticky),
+            shelf: alert.shelf.as_ref().map(|shelf| ShelfFace {
+                by: &shelf.by,
+                until: At(shelf.until),
+                reason: &shelf.reason,
+            }),
+            timeline: alert.entries.iter().map(Entry::step).collect(),
+        }
     }
 
     fn item(&self, alert: &Alert) -> Item {
@@ -155,7 +276,7 @@ impl Alerts {
             opened_at: alert.raised_at,
             due_at: None,
             ended_at: alert.resolved_at,
-            body: self.detail(alert).to_string(),
+            body: body_of(&self.detail(alert)),
         }
     }
 
@@ -246,6 +367,6 @@ pub fn silence_face(silence: &Silence) -> Json {
         "state": silence.state,
         "by": silence.by,
         "made_at": silence.made_at.rfc3339_utc(),
-        "ended_at": at(silence.ended_at),
+        "ended_at": silence.ended_at.map(At),
     })
 }

@@ -109,7 +109,7 @@ impl Bench {
         for row in rows.iter().filter(|row| row.id.starts_with("A-")) {
             let alert = self.alert(&row.id);
             assert_eq!(row.state, alert.state.name(), "the row of {}", row.id);
-            let detail = self.desk.alerts().detail(alert);
+            let detail = serde_json::json!(self.desk.alerts().detail(alert));
             let shown: serde_json::Value = serde_json::from_str(&row.body).expect("JSON");
             assert_eq!(
                 shown["suppressed_by"], detail["suppressed_by"],

@@ -179,7 +179,7 @@ async fn find(app: &App, id: AlertId) -> Result<Option<Found>, Problem> {
         Some(Found {
             hall: alert.raise.hall.clone(),
             instance: Instance::new(&alert.raise.rule, &alert.raise.subject),
-            detail: desk.alerts().detail(alert),
+            detail: json!(desk.alerts().detail(alert)),
         })
     });
     read.await.ok_or_else(Problem::unavailable)

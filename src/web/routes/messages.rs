@@ -108,7 +108,7 @@ async fn resend(
     let done = submit(&app.desk, &caller, &body, command).await?;
     let face = app
         .desk
-        .read(move |desk: &AlertDesk, _| Some(desk.messages().get(message)?.face()));
+        .read(move |desk: &AlertDesk, _| Some(json!(desk.messages().get(message)?.face())));
     let face = face.await.flatten().ok_or_else(Problem::unavailable)?;
     Ok(answer(HttpResponse::Ok(), done.replayed, &face))
 }

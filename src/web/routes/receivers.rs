@@ -174,7 +174,9 @@ async fn test(
         .recorded
         .iter()
         .filter_map(|one| match &one.event {
-            rules::desk::Event::Message(event) => event.queued().map(|message| message.face()),
+            rules::desk::Event::Message(event) => {
+                event.queued().map(|message| json!(message.face()))
+            }
             _ => None,
         })
         .collect();

@@ -1,11 +1,12 @@
 //! One message: to one receiver, by one way.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use super::announcement::Announcement;
+use super::announcement::{Announcement, Cause};
+use crate::alerts::rule::Severity;
+use crate::desk::face::{At, body_of};
 use crate::desk::receivers::WayKind;
-use crate::ids::{MessageId, ReceiverId};
+use crate::ids::{HallId, MessageId, ReceiverId};
 use crate::machine::{Item, ItemKind};
 use crate::time::Timestamp;
 
@@ -113,6 +114,51 @@ pub struct Message {
     pub log: Vec<Attempt>,
 }
 
+/// A message as lists and pages show it.
+#[derive(Serialize)]
+pub struct MessageFace<'a> {
+    id: MessageId,
+    key: &'a str,
+    receiver: &'a ReceiverId,
+    way: WayKind,
+    state: &'static str,
+    alert: Option<&'a str>,
+    cause: Cause,
+    severity: Severity,
+    hall: Option<&'a HallId>,
+    department: Option<&'a str>,
+    subject: &'a str,
+    text: &'a str,
+    queued_at: At,
+    due_at: Option<At>,
+    ended_at: Option<At>,
+    attempts: u32,
+    possible_duplicate: bool,
+    fallback_for: Option<MessageId>,
+    log: Vec<AttemptFace<'a>>,
+}
+
+#[derive(Serialize)]
+struct AttemptFace<'a> {
+    no: u32,
+    began_at: At,
+    ended_at: Option<At>,
+    outcome: &'a str,
+    note: &'a str,
+}
+
+impl Attempt {
+    fn face(&self) -> AttemptFace<'_> {
+        AttemptFace {
+            no: self.no,
+            began_at: At(self.began_at),
+            ended_at: self.ended_at.map(At),
+            outcome: &self.outcome,
+            note: &self.note,
+        }
+    }
+}
+
 impl Message {
     pub(super) fn begin(&mut self, at: Timestamp, no: u32) {
         self.state = MessageState::Sent { since: at };
@@ -139,25 +185,29 @@ impl Message {
     }
 
     /// What lists and pages show. The address is the receiver's affair and not in it.
-    pub fn face(&self) -> Value {
-        let at = |at: Timestamp| at.rfc3339_utc();
-        let log = self.log.iter().map(|attempt| {
-            json!({
-                "no": attempt.no, "began_at": at(attempt.began_at),
-                "ended_at": attempt.ended_at.map(at),
-                "outcome": attempt.outcome, "note": attempt.note,
-            })
-        });
-        json!({
-            "id": self.id, "key": self.key, "receiver": self.receiver, "way": self.way,
-            "state": self.state.name(), "alert": self.about.alert, "cause": self.about.cause,
-            "severity": self.about.severity, "hall": self.about.hall,
-            "department": self.about.department, "subject": self.subject, "text": self.text,
-            "queued_at": at(self.queued_at), "due_at": self.state.due_at().map(at),
-            "ended_at": self.state.ended_at().map(at), "attempts": self.attempts,
-            "possible_duplicate": self.possible_duplicate, "fallback_for": self.fallback_for,
-            "log": log.collect::<Vec<_>>(),
-        })
+    pub fn face(&self) -> MessageFace<'_> {
+        let about = &self.about;
+        MessageFace {
+            id: self.id,
+            key: &self.key,
+            receiver: &self.receiver,
+            way: self.way,
+            state: self.state.name(),
+            alert: about.alert.as_deref(),
+            cause: about.cause,
+            severity: about.severity,
+            hall: about.hall.as_ref(),
+            department: about.department.as_deref(),
+            subject: &self.subject,
+            text: &self.text,
+            queued_at: At(self.queued_at),
+            due_at: self.state.due_at().map(At),
+            ended_at: self.state.ended_at().map(At),
+            attempts: self.attempts,
+            possible_duplicate: self.possible_duplicate,
+            fallback_for: self.fallback_for,
+            log: self.log.iter().map(Attempt::face).collect(),
+        }
     }
 
     pub(super) fn item(&self) -> Item {
@@ -176,7 +226,7 @@ impl Message {
             opened_at: self.queued_at,
             due_at: self.state.due_at(),
             ended_at: self.state.ended_at(),
-            body: self.face().to_string(),
+            body: body_of(&self.face()),
         }
     }
 }
