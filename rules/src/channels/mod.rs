@@ -3,17 +3,21 @@
 //! * [`setup`]: what a channel is. * [`access`]: its versions, and who may call which.
 //! * [`tally`], [`histogram`], [`statistics`]: its calls in numbers, over sliding windows in fixed memory;
 //!   [`callers`]: who makes them; [`usual`]: how many are usual.
+//! * [`call`]: the record of one call; [`masking`]: what of it is kept; [`path`]: which calls are of one kind.
 //! * [`health`]: what the numbers make of it. * [`channel`]: all of it as a machine.
 //!
 //! A *call* is one request and what came back. It is *carried out* and succeeds or fails, or it is
 //! *refused* because its caller is not allowed.
 
 pub mod access;
+pub mod call;
 pub mod callers;
 pub mod channel;
 pub mod event;
 pub mod health;
 pub mod histogram;
+pub mod masking;
+pub mod path;
 pub mod refusal;
 mod ring;
 pub mod setup;
@@ -22,9 +26,11 @@ pub mod tally;
 pub mod usual;
 
 pub use access::{CallRefusal, Grant, KeyHash, Version, VersionState};
+pub use call::{Call, CallFault, NewCall};
 pub use channel::{Channel, Maintenance};
 pub use event::{ChannelCommand, ChannelEvent};
 pub use health::{GroupHealth, Health, Reason};
+pub use masking::Masking;
 pub use refusal::ChannelRefusal;
 pub use setup::{Direction, Limits, Setup};
 pub use statistics::{Figures, Statistics, Times, Window};

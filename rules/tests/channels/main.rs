@@ -1,6 +1,7 @@
 //! API channels: statistics, health, versions and grants, calls, batches.
 
 mod access;
+mod calls;
 mod health;
 mod histograms;
 mod statistics;
