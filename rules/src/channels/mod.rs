@@ -4,12 +4,14 @@
 //! * [`tally`], [`histogram`], [`statistics`]: its calls in numbers, over sliding windows in fixed memory;
 //!   [`callers`]: who makes them; [`usual`]: how many are usual.
 //! * [`call`]: the record of one call; [`masking`]: what of it is kept; [`path`]: which calls are of one kind.
+//! * [`access_log`]: calls from the logs of web servers.
 //! * [`health`]: what the numbers make of it. * [`channel`]: all of it as a machine.
 //!
 //! A *call* is one request and what came back. It is *carried out* and succeeds or fails, or it is
 //! *refused* because its caller is not allowed.
 
 pub mod access;
+pub mod access_log;
 pub mod call;
 pub mod callers;
 pub mod channel;

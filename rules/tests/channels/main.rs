@@ -1,6 +1,7 @@
 //! API channels: statistics, health, versions and grants, calls, batches.
 
 mod access;
+mod access_logs;
 mod calls;
 mod health;
 mod histograms;

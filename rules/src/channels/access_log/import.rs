@@ -1,0 +1,384 @@
+//! A whole log, fed in pieces of any size.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use serde::{Serialize, Serializer};
+
+use super::format::{Entry, Format, LineFault};
+use crate::channels::histogram::Histogram;
+use crate::channels::path::{DEPTH, family_into};
+use crate::channels::statistics::Times;
+use crate::channels::tally::Tally;
+use crate::name::Lang;
+use crate::time::Timestamp;
+
+/// Longest line that is read, in bytes.
+pub const LINE_MAX: usize = 64 * 1024;
+
+/// Bad lines that are listed; more are counted.
+pub const BAD_LINES_MAX: usize = 100;
+
+/// How much of a bad line is shown, in characters.
+const EXCERPT_MAX_CHARS: usize = 160;
+
+/// Different callers and path families that are counted one by one; more are counted together.
+pub const KEYS_MAX: usize = 2000;
+
+/// Different hours that are counted one by one: more than a year of them.
+const HOURS_MAX: usize = 10_000;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// A line that is no call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// From 1.
+    pub number: u64,
+    pub fault: LineFault,
+    /// Its beginning. It is shown as it is: mask it before it leaves the machine.
+    pub excerpt: String,
+}
+
+impl Serialize for BadLine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::json!({
+            "line": self.number,
+            "reason": {"zh": self.fault.sentence(Lang::Zh), "en": self.fault.sentence(Lang::En)},
+            "excerpt": self.excerpt,
+        })
+        .serialize(serializer)
+    }
+}
+
+/// A good line, as whoever imports sees it.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// From 1.
+    pub number: u64,
+    pub entry: &'a Entry<'a>,
+    pub caller: &'a str,
+    pub path_family: &'a str,
+    /// The same for the same line at the same place: a log that is imported twice tells nothing new.
+    pub id: LineId,
+}
+
+/// Number and checksum of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineId(u64, u64);
+
+impl std::fmt::Display for LineId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "L{}-{:016x}", self.0, self.1)
+    }
+}
+
+/// FNV-1a over eight bytes at a time: it tells lines apart and protects nothing.
+fn checksum(line: &[u8]) -> u64 {
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let mut sum: u64 = 0xcbf2_9ce4_8422_2325;
+    for bytes in line.chunks(8) {
+        let mut eight = [0; 8];
+        eight[..bytes.len()].copy_from_slice(bytes);
+        sum = (sum ^ u64::from_le_bytes(eight)).wrapping_mul(PRIME);
+        sum ^= sum >> 29;
+    }
+    sum
+}
+
+/// Counts by a name, at most [`KEYS_MAX`] of them.
+#[derive(Debug, Default)]
+struct Keyed {
+    counts: BTreeMap<Box<str>, Tally>,
+    others: Tally,
+}
+
+impl Keyed {
+    fn of(&mut self, key: &str) -> &mut Tally {
+        // Asked twice, so that no name is copied that is there already.
+        if !self.counts.contains_key(key) {
+            if self.counts.len() >= KEYS_MAX {
+                return &mut self.others;
+            }
+            self.counts.insert(key.into(), Tally::default());
+        }
+        self.counts.get_mut(key).unwrap_or(&mut self.others)
+    }
+}
+
+/// The calls of one hour.
+#[derive(Debug, Default)]
+struct Hour {
+    tally: Tally,
+    histogram: Histogram,
+}
+
+/// A log that is being read.
+pub struct Import {
+    format: Format,
+    fails_from_status: u16,
+    slow_micros: u64,
+    /// The beginning of a line whose end has not come.
+    rest: Vec<u8>,
+    /// The line that is going on is too long: its end is waited for.
+    skipping: bool,
+    bytes: u64,
+    lines: u64,
+    good: u64,
+    bad: u64,
+    bad_lines: Vec<BadLine>,
+    all: Tally,
+    histogram: Histogram,
+    statuses: BTreeMap<u16, u64>,
+    hours: BTreeMap<i64, Hour>,
+    families: Keyed,
+    callers: Keyed,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    family: String,
+    caller: String,
+}
+
+impl Import {
+    /// Slow is what took longer than `slow_micros`.
+    pub fn new(format: Format, fails_from_status: u16, slow_micros: u64) -> Self {
+        Self {
+            format,
+            fails_from_status,
+            slow_micros,
+            rest: Vec::new(),
+            skipping: false,
+            bytes: 0,
+            lines: 0,
+            good: 0,
+            bad: 0,
+            bad_lines: Vec::new(),
+            all: Tally::default(),
+            histogram: Histogram::default(),
+            statuses: BTreeMap::new(),
+            hours: BTreeMap::new(),
+            families: Keyed::default(),
+            callers: Keyed::default(),
+            first_at: None,
+            last_at: None,
+            family: String::new(),
+            caller: String::new(),
+        }
+    }
+
+    /// Reads a piece; `each` sees every good line, and may break off. A line may begin in one piece and
+    /// end in another.
+    pub fn feed(
+        &mut self,
+        piece: &[u8],
+        each: &mut impl FnMut(&Line<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.bytes += piece.len() as u64;
+        let mut left = piece;
+        while let Some(end) = left.iter().position(|b| *b == b'\n') {
+            let (line, after) = (&left[..end], &left[end + 1..]);
+            left = after;
+            if self.rest.is_empty() && !self.skipping {
+                self.line(line, each)?;
+            } else {
+                self.keep(line);
+                self.end_of_line(each)?;
+            }
+        }
+        self.keep(left);
+        ControlFlow::Continue(())
+    }
+
+    /// The log is over: what has no end of line is a line as well.
+    pub fn finish(
+        &mut self,
+        each: &mut impl FnMut(&Line<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        if self.rest.is_empty() && !self.skipping {
+            return ControlFlow::Continue(());
+        }
+        self.end_of_line(each)
+    }
+
+    fn keep(&mut self, piece: &[u8]) {
+        if self.rest.len() + piece.len() > LINE_MAX {
+            self.skipping = true;
+            let room = (EXCERPT_MAX_CHARS * 4).saturating_sub(self.rest.len());
+            self.rest.extend_from_slice(&piece[..room.min(piece.len())]);
+            self.rest.truncate(EXCERPT_MAX_CHARS * 4);
+        } else if !self.skipping {
+            self.rest.extend_from_slice(piece);
+        }
+    }
+
+    fn end_of_line(
+        &mut self,
+        each: &mut impl FnMut(&Line<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let line = std::mem::take(&mut self.rest);
+        let flow = if std::mem::take(&mut self.skipping) {
+            self.lines += 1;
+            self.note(&line, LineFault::TooLong);
+            ControlFlow::Continue(())
+        } else {
+            self.line(&line, each)
+        };
+        self.rest = line;
+        self.rest.clear();
+        flow
+    }
+
+    fn line(
+        &mut self,
+        line: &[u8],
+        each: &mut impl FnMut(&Line<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.lines += 1;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        if line.len() > LINE_MAX {
+            self.note(line, LineFault::TooLong);
+            return ControlFlow::Continue(());
+        }
+        match self.format.read(line) {
+            Ok(entry) => self.take(line, &entry, each),
+            Err(fault) => {
+                self.note(line, fault);
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        line: &[u8],
+        entry: &Entry<'_>,
+        each: &mut impl FnMut(&Line<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut family = std::mem::take(&mut self.family);
+        let mut caller = std::mem::take(&mut self.caller);
+        family_into(&entry.target, DEPTH, &mut family);
+        caller.clear();
+        caller.push_str(&String::from_utf8_lossy(entry.caller()));
+        self.count(entry, &family, &caller);
+        let flow = each(&Line {
+            number: self.lines,
+            entry,
+            caller: &caller,
+            path_family: &family,
+            id: LineId(self.lines, checksum(line)),
+        });
+        (self.family, self.caller) = (family, caller);
+        flow
+    }
+
+    fn count(&mut self, entry: &Entry<'_>, family: &str, caller: &str) {
+        self.good += 1;
+        let call = entry.measured(caller, self.fails_from_status);
+        let slow = self.slow_micros;
+        self.all.record(&call, slow);
+        self.families.of(family).record(&call, slow);
+        self.callers.of(caller).record(&call, slow);
+        *self.statuses.entry(entry.status.unwrap_or(0)).or_default() += 1;
+        let hour = entry.at.millis().div_euclid(HOUR_MS) * HOUR_MS;
+        if self.hours.len() < HOURS_MAX || self.hours.contains_key(&hour) {
+            let hour = self.hours.entry(hour).or_default();
+            hour.tally.record(&call, slow);
+            if let Some(micros) = entry.micros {
+                hour.histogram.record(micros);
+            }
+        }
+        if let Some(micros) = entry.micros {
+            self.histogram.record(micros);
+        }
+        self.first_at = Some(self.first_at.map_or(entry.at, |at| at.min(entry.at)));
+        self.last_at = Some(self.last_at.map_or(entry.at, |at| at.max(entry.at)));
+    }
+
+    fn note(&mut self, line: &[u8], fault: LineFault) {
+        self.bad += 1;
+        if self.bad_lines.len() < BAD_LINES_MAX {
+            let beginning = &line[..line.len().min(EXCERPT_MAX_CHARS * 4)];
+            let text = String::from_utf8_lossy(beginning);
+            self.bad_lines.push(BadLine {
+                number: self.lines,
+                fault,
+                excerpt: text.chars().take(EXCERPT_MAX_CHARS).collect(),
+            });
+        }
+    }
+
+    /// Bytes and lines read so far, for progress.
+    pub const fn progress(&self) -> (u64, u64) {
+        (self.bytes, self.lines)
+    }
+
+    /// What was read.
+    pub fn report(&self) -> Report {
+        let keyed = |keyed: &Keyed| Counts {
+            of: keyed
+                .counts
+                .iter()
+                .map(|(key, tally)| (key.to_string(), tally.asked()))
+                .collect(),
+            others: keyed.others.asked(),
+        };
+        let hour = |(from, hour): (&i64, &Hour)| HourReport {
+            from: Timestamp::from_millis(*from).rfc3339_utc(),
+            times: Times::of(&hour.tally, &hour.histogram),
+        };
+        Report {
+            bytes: self.bytes,
+            lines: self.lines,
+            good: self.good,
+            bad: self.bad,
+            bad_lines: self.bad_lines.clone(),
+            first_at: self.first_at.map(Timestamp::rfc3339_utc),
+            last_at: self.last_at.map(Timestamp::rfc3339_utc),
+            times: Times::of(&self.all, &self.histogram),
+            by_status: self.statuses.clone(),
+            by_hour: self.hours.iter().map(hour).collect(),
+            by_path_family: keyed(&self.families),
+            by_caller: keyed(&self.callers),
+        }
+    }
+}
+
+/// What a log held. Empty lines are counted in `lines` and neither good nor bad.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    pub bytes: u64,
+    pub lines: u64,
+    pub good: u64,
+    pub bad: u64,
+    /// The first ones.
+    pub bad_lines: Vec<BadLine>,
+    pub first_at: Option<String>,
+    pub last_at: Option<String>,
+    #[serde(flatten)]
+    pub times: Times,
+    /// 0: none was sent.
+    pub by_status: BTreeMap<u16, u64>,
+    pub by_hour: Vec<HourReport>,
+    pub by_path_family: Counts,
+    pub by_caller: Counts,
+}
+
+/// One hour of a log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HourReport {
+    /// Its beginning.
+    pub from: String,
+    #[serde(flatten)]
+    pub times: Times,
+}
+
+/// Counts by a name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Counts {
+    pub of: BTreeMap<String, u64>,
+    /// Those whose names came after the first 2,000.
+    pub others: u64,
+}
