@@ -24,6 +24,16 @@ pub enum Direction {
     Through,
 }
 
+impl Direction {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+            Self::Through => "through",
+        }
+    }
+}
+
 /// A channel as it is set up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

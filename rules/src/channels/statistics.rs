@@ -315,7 +315,13 @@ impl Statistics {
         let times = if exact {
             Times::new(&sum.tally, self.exact(sum.tally.timed as usize))
         } else {
-            Times::of(&sum.tally, &sum.histogram)
+            let running = window == Window::FiveMinutes;
+            let histogram = if running {
+                &self.five_minutes
+            } else {
+                &sum.histogram
+            };
+            Times::of(&sum.tally, histogram)
         };
         let covered = (self.now - first).max(window.millis());
         let minutes = covered as f64 / MINUTE as f64;
@@ -334,7 +340,7 @@ impl Statistics {
         }
     }
 
-    /// What a window holds, and since when.
+    /// What a window holds, and since when; the times of five minutes are in the running sum.
     fn sum(&self, window: Window) -> (Sum, i64) {
         let after = self.now - window.millis();
         let mut sum = Sum::default();
@@ -360,9 +366,7 @@ impl Statistics {
             }
         }
         sum.tally.add(&self.open.tally);
-        if window == Window::FiveMinutes {
-            sum.histogram = self.five_minutes.clone();
-        } else {
+        if window != Window::FiveMinutes {
             sum.histogram.merge(&self.open.histogram);
         }
         (sum, after - after.rem_euclid(width))

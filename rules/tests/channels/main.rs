@@ -3,6 +3,7 @@
 mod access;
 mod access_logs;
 mod calls;
+mod facts;
 mod health;
 mod histograms;
 mod statistics;

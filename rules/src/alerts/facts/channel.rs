@@ -1,7 +1,9 @@
-//! What rules may ask of an API channel. Its values come with the channels.
+//! What rules may ask of an API channel.
 
-use crate::alerts::facts::{flag, number, text};
-use crate::alerts::subject::{Unit, Variable};
+use crate::alerts::facts::{flag, minutes, number, text, values};
+use crate::alerts::subject::{Facts, Subject, SubjectKind, Unit, Value, Variable};
+use crate::channels::{Channel, Window};
+use crate::time::Timestamp;
 
 pub const VARIABLES: &[Variable] = &[
     text(
@@ -9,6 +11,18 @@ pub const VARIABLES: &[Variable] = &[
         &["healthy", "degraded", "down", "recovering", "maintenance"],
         "通道状态",
         "state of the channel",
+    ),
+    text(
+        "group",
+        &[],
+        "分组",
+        "group it is counted with; missing if it has none",
+    ),
+    text(
+        "direction",
+        &["inbound", "outbound", "through"],
+        "方向",
+        "others call the centre, the centre calls others, or others each other through its gateway",
     ),
     number(
         "consecutive_failures",
@@ -65,6 +79,12 @@ pub const VARIABLES: &[Variable] = &[
         "median calls a minute of the same hour of the week",
     ),
     number(
+        "refused_5min",
+        Unit::Count,
+        "近5分钟被拒绝次数",
+        "calls of the last 5 minutes that were not allowed",
+    ),
+    number(
         "refused_percent_5min",
         Unit::Percent,
         "近5分钟被拒绝占比",
@@ -74,13 +94,19 @@ pub const VARIABLES: &[Variable] = &[
         "top_caller_percent",
         Unit::Percent,
         "最多调用方的占比",
-        "share of the caller that calls most",
+        "share of the caller that calls most, over the last 5 minutes",
     ),
     number(
         "silent_minutes",
         Unit::Minutes,
         "距上次调用的分钟数",
-        "minutes since the last call",
+        "minutes since the last call, or since it was set up if there was none",
+    ),
+    number(
+        "expected_every_minutes",
+        Unit::Minutes,
+        "约定的调用间隔",
+        "minutes agreed between two calls; missing if nothing is",
     ),
     number(
         "unacknowledged",
@@ -130,3 +156,97 @@ pub const VARIABLES: &[Variable] = &[
         "somebody calls a withdrawn version",
     ),
 ];
+
+/// What is known of a channel beside its calls. `None` is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Beyond {
+    pub unacknowledged: Option<u64>,
+    pub oldest_unacknowledged_at: Option<Timestamp>,
+    /// Of the node it runs on.
+    pub node: Node,
+}
+
+/// How busy a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Node {
+    pub cpu_percent: Option<f64>,
+    pub memory_percent: Option<f64>,
+    pub gpu_percent: Option<f64>,
+    pub disk_percent: Option<f64>,
+    pub tasks: Option<u64>,
+}
+
+/// What is known of a channel now; none of one that is not set up. Time must have been let pass until
+/// `now` ([`Channel::advance`]).
+pub fn facts(channel: &Channel, beyond: &Beyond, now: Timestamp) -> Option<Facts> {
+    let (id, setup) = (channel.id()?, channel.setup()?);
+    let figures = channel.figures(Window::FiveMinutes);
+    let times = &figures.times;
+    let known = |number: Option<f64>| number.map_or(Value::Missing, Value::Number);
+    let count = |number: u64| Value::Number(number as f64);
+    let statistics = channel.statistics();
+    let heard_at = statistics.last_call_at().unwrap_or(channel.set_up_at());
+    let node = &beyond.node;
+    let group = setup.group.as_deref();
+    let fill = [
+        ("state", Value::Text(channel.health().name().into())),
+        (
+            "group",
+            group.map_or(Value::Missing, |group| Value::Text(group.into())),
+        ),
+        ("direction", Value::Text(setup.direction.name().into())),
+        (
+            "consecutive_failures",
+            count(channel.streak().failures.into()),
+        ),
+        ("calls_5min", count(times.calls)),
+        ("failures_5min", count(times.failed)),
+        ("success_percent_5min", known(times.success_percent)),
+        ("p50_ms", known(times.p50_ms)),
+        ("p95_ms", known(times.p95_ms)),
+        ("slow_percent_5min", known(times.slow_percent)),
+        ("calls_per_minute", Value::Number(figures.calls_per_minute)),
+        (
+            "usual_calls_per_minute",
+            known(figures.usual_calls_per_minute),
+        ),
+        ("refused_5min", count(times.refused)),
+        ("refused_percent_5min", known(times.refused_percent)),
+        (
+            "top_caller_percent",
+            known(statistics.callers().top().map(|(_, percent)| percent)),
+        ),
+        ("silent_minutes", minutes(heard_at, now)),
+        (
+            "expected_every_minutes",
+            known(setup.expected_every_secs.map(|secs| secs as f64 / 60.0)),
+        ),
+        (
+            "unacknowledged",
+            beyond.unacknowledged.map_or(Value::Missing, count),
+        ),
+        (
+            "oldest_unacknowledged_minutes",
+            beyond
+                .oldest_unacknowledged_at
+                .map_or(Value::Missing, |at| minutes(at, now)),
+        ),
+        ("cpu_percent", known(node.cpu_percent)),
+        ("memory_percent", known(node.memory_percent)),
+        ("gpu_percent", known(node.gpu_percent)),
+        ("disk_percent", known(node.disk_percent)),
+        ("tasks", node.tasks.map_or(Value::Missing, count)),
+        (
+            "withdrawn_version_called",
+            Value::Bool(channel.withdrawn_version_called(now)),
+        ),
+    ];
+    Some(Facts {
+        subject: Subject::new(SubjectKind::Channel, id.as_str()),
+        label: setup.name.clone(),
+        hall: setup.hall.clone(),
+        department: Some(setup.provider.as_str().into()),
+        handler: setup.owner.as_deref().map(Into::into),
+        values: values(VARIABLES, fill),
+    })
+}
