@@ -113,6 +113,10 @@ text_id!(
     ChannelId, "channel");
 
 text_id!(
+    /// Data that is received or pushed by agreement, unique in the city.
+    FeedId, "feed");
+
+text_id!(
     /// Somebody or something that hears of alerts.
     ReceiverId, "receiver");
 

@@ -99,6 +99,7 @@ pub enum ItemKind {
     Problem,
     Message,
     Channel,
+    Batch,
 }
 
 impl ItemKind {
@@ -110,6 +111,7 @@ impl ItemKind {
             Self::Problem => "problem",
             Self::Message => "message",
             Self::Channel => "channel",
+            Self::Batch => "batch",
         }
     }
 }

@@ -5,6 +5,7 @@
 //!   [`callers`]: who makes them; [`usual`]: how many are usual.
 //! * [`call`]: the record of one call; [`masking`]: what of it is kept; [`path`]: which calls are of one kind.
 //! * [`access_log`]: calls from the logs of web servers.
+//! * [`feed`]: data received and pushed by agreement, batch by batch.
 //! * [`health`]: what the numbers make of it. * [`channel`]: all of it as a machine.
 //!
 //! A *call* is one request and what came back. It is *carried out* and succeeds or fails, or it is
@@ -16,6 +17,7 @@ pub mod call;
 pub mod callers;
 pub mod channel;
 pub mod event;
+pub mod feed;
 pub mod health;
 pub mod histogram;
 pub mod masking;

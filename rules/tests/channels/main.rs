@@ -4,6 +4,7 @@ mod access;
 mod access_logs;
 mod calls;
 mod facts;
+mod feeds;
 mod health;
 mod histograms;
 mod statistics;

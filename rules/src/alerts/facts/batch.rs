@@ -1,7 +1,9 @@
-//! What rules may ask of a batch of data received or pushed. Its values come with the data exchange.
+//! What rules may ask of data received or pushed by agreement: a feed and its newest batch with data.
 
-use crate::alerts::facts::{flag, number, text};
-use crate::alerts::subject::{Unit, Variable};
+use crate::alerts::facts::{flag, number, text, values};
+use crate::alerts::subject::{Facts, Subject, SubjectKind, Unit, Value, Variable};
+use crate::channels::feed::{Batch, Feed};
+use crate::time::Timestamp;
 
 pub const VARIABLES: &[Variable] = &[
     text(
@@ -22,6 +24,12 @@ pub const VARIABLES: &[Variable] = &[
         &["receive", "push"],
         "方向",
         "received or pushed",
+    ),
+    text(
+        "kind",
+        &[],
+        "数据种类",
+        "what data it is, such as items, cases, ratings or licences",
     ),
     number("expected", Unit::Count, "应有条数", "records expected"),
     number("arrived", Unit::Count, "到达条数", "records that arrived"),
@@ -75,6 +83,12 @@ pub const VARIABLES: &[Variable] = &[
         "deliveries that did not come",
     ),
     number(
+        "late_minutes",
+        Unit::Minutes,
+        "逾期分钟数",
+        "minutes since the first delivery that did not come was due, 0 if none is",
+    ),
+    number(
         "delay_p95_minutes",
         Unit::Minutes,
         "95%延迟",
@@ -88,3 +102,95 @@ pub const VARIABLES: &[Variable] = &[
     ),
     flag("check_failed", "检测未通过", "a check of the batch failed"),
 ];
+
+/// What is known of a feed beside its own records. `None` is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Beyond {
+    pub delay_p95_minutes: Option<f64>,
+    pub check_failed: Option<bool>,
+}
+
+/// What is known of a feed now; none of one that is not set up.
+pub fn facts(feed: &Feed, beyond: &Beyond, now: Timestamp) -> Option<Facts> {
+    let (id, setup) = (feed.id()?, feed.setup()?);
+    let direction = setup.direction;
+    let batch = feed.batches().map(|(_, batch)| batch);
+    let batch = batch.into_iter().find(|batch| batch.first_at.is_some());
+    let known = |number: Option<f64>| number.map_or(Value::Missing, Value::Number);
+    let of = |value: &dyn Fn(&Batch) -> Option<f64>| known(batch.and_then(value));
+    let came = |batch: &Batch| (batch.received() + batch.duplicates) as f64;
+    let share =
+        |part: u64, batch: &Batch| (came(batch) > 0.0).then(|| part as f64 * 100.0 / came(batch));
+    let punctuality = feed.punctuality(now);
+    let scheduled = setup.schedule.period_secs();
+    let minutes = |secs: u64| Value::Number(secs as f64 / 60.0);
+    let stuck = |batch: &Batch| {
+        let moving = !matches!(batch.state.name(), "reconciled" | "corrected");
+        let since = batch.last_at.unwrap_or(batch.opened_at);
+        moving.then(|| now.millis_since(since) as f64 / 60_000.0)
+    };
+    let fill = [
+        (
+            "state",
+            batch.map_or(Value::Missing, |batch| {
+                Value::Text(batch.state.name().into())
+            }),
+        ),
+        ("direction", Value::Text(direction.name().into())),
+        ("kind", Value::Text(setup.kind.as_str().into())),
+        ("expected", of(&|batch| Some(batch.due(direction) as f64))),
+        (
+            "arrived",
+            of(&|batch| Some(batch.arrived(direction) as f64)),
+        ),
+        ("failed", of(&|batch| Some(batch.failed(direction) as f64))),
+        (
+            "success_percent",
+            of(&|batch| batch.success_percent(direction)),
+        ),
+        (
+            "first_pass_percent",
+            of(&|batch| batch.first_pass_percent(direction)),
+        ),
+        (
+            "invalid_percent",
+            of(&|batch| share(batch.rejected(), batch)),
+        ),
+        (
+            "duplicate_percent",
+            of(&|batch| share(batch.duplicates, batch)),
+        ),
+        (
+            "mismatches",
+            of(&|batch| Some(batch.difference.as_ref()?.count() as f64)),
+        ),
+        (
+            "minutes_since_last",
+            feed.last_data_at()
+                .map_or(Value::Missing, |at| super::minutes(at, now)),
+        ),
+        ("period_minutes", scheduled.map_or(Value::Missing, minutes)),
+        (
+            "periods_missed",
+            known(scheduled.map(|_| punctuality.periods_missed as f64)),
+        ),
+        (
+            "late_minutes",
+            known(scheduled.map(|_| punctuality.late_secs as f64 / 60.0)),
+        ),
+        ("delay_p95_minutes", known(beyond.delay_p95_minutes)),
+        ("stuck_minutes", of(&stuck)),
+        (
+            "check_failed",
+            beyond.check_failed.map_or(Value::Missing, Value::Bool),
+        ),
+    ];
+    Some(Facts {
+        subject: Subject::new(SubjectKind::Batch, id.as_str()),
+        label: setup.name.clone(),
+        hall: setup.hall.clone(),
+        department: Some(setup.party.as_str().into()),
+        handler: setup.owner.as_deref().map(Into::into),
+        values: values(VARIABLES, fill),
+    })
+}

@@ -1,0 +1,130 @@
+//! Every polite no of a feed.
+
+use serde::Serialize;
+
+use super::check::FieldFault;
+use crate::machine::{RefusalKind, Refuse};
+use crate::name::Lang;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum FeedRefusal {
+    InvalidField {
+        field: String,
+        reason: String,
+    },
+    NotSetUp,
+    UnknownBatch {
+        batch: String,
+    },
+    BatchExists {
+        batch: String,
+    },
+    /// A feed that pushes does not receive, and the other way round.
+    WrongDirection {
+        direction: &'static str,
+    },
+    TooManyRecords {
+        max: usize,
+    },
+    NotInQuarantine {
+        batch: String,
+        record: String,
+    },
+    /// The correction itself cannot be taken.
+    StillWrong {
+        record: String,
+        faults: Vec<FieldFault>,
+    },
+}
+
+impl FeedRefusal {
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidField {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+
+    fn sentences(&self) -> (String, String) {
+        match self {
+            Self::InvalidField { field, reason } => (
+                format!("字段 {field} 不正确：{reason}"),
+                format!("the field {field} {reason}"),
+            ),
+            Self::NotSetUp => (
+                "该数据通道尚未登记".to_owned(),
+                "this feed is not set up".to_owned(),
+            ),
+            Self::UnknownBatch { batch } => (
+                format!("没有批次 {batch}"),
+                format!("there is no batch {batch}"),
+            ),
+            Self::BatchExists { batch } => (
+                format!("批次 {batch} 已存在"),
+                format!("batch {batch} exists already"),
+            ),
+            Self::WrongDirection { direction } => (
+                format!("该数据通道的方向是 {direction}"),
+                format!("this feed's direction is {direction}"),
+            ),
+            Self::TooManyRecords { max } => (
+                format!("一个批次至多 {max} 条记录"),
+                format!("a batch has {max} records at most"),
+            ),
+            Self::NotInQuarantine { batch, record } => (
+                format!("批次 {batch} 的记录 {record} 不在隔离区"),
+                format!("record {record} of batch {batch} is not in quarantine"),
+            ),
+            Self::StillWrong { record, faults } => {
+                let fields: Vec<&str> = faults.iter().map(|one| one.field.as_str()).collect();
+                let fields = fields.join(", ");
+                (
+                    format!("记录 {record} 仍不正确：{fields}"),
+                    format!("record {record} is still wrong: {fields}"),
+                )
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for FeedRefusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.sentence(Lang::En))
+    }
+}
+
+impl std::error::Error for FeedRefusal {}
+
+impl Refuse for FeedRefusal {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::InvalidField { .. } | Self::StillWrong { .. } => RefusalKind::Invalid,
+            Self::NotSetUp | Self::UnknownBatch { .. } | Self::NotInQuarantine { .. } => {
+                RefusalKind::Unknown
+            }
+            _ => RefusalKind::Conflict,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidField { .. } => "invalid_field",
+            Self::NotSetUp => "unknown_feed",
+            Self::UnknownBatch { .. } => "unknown_batch",
+            Self::BatchExists { .. } => "batch_exists",
+            Self::WrongDirection { .. } => "wrong_direction",
+            Self::TooManyRecords { .. } => "too_many_records",
+            Self::NotInQuarantine { .. } => "not_in_quarantine",
+            Self::StillWrong { .. } => "still_wrong",
+        }
+    }
+
+    fn sentence(&self, lang: Lang) -> String {
+        let (zh, en) = self.sentences();
+        match lang {
+            Lang::Zh => zh,
+            Lang::En => en,
+        }
+    }
+}
