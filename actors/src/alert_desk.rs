@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rules::alerts::condition::Comparison;
-use rules::alerts::engine::{Compiled, Engine, Observation, Restored, leading_value};
+use rules::alerts::engine::{Observation, leading_value};
 use rules::alerts::facts;
 use rules::alerts::subject::{Facts, Subject, SubjectKind};
-use rules::alerts::watch::Phase;
+use rules::desk::pass::{Glance, Passes};
 use rules::desk::{AlertDesk, Command, Instance};
 use rules::ids::{AlertId, HallId};
 use rules::time::Timestamp;
@@ -128,11 +128,8 @@ impl AlertDriver {
                 sources,
                 clock,
                 every,
-                engine: Engine::default(),
-                revision: None,
+                passes: Passes::default(),
                 known: BTreeMap::new(),
-                unseen: true,
-                by_hand_since: Timestamp::default(),
                 late: VecDeque::new(),
                 figures: PassFigures::default(),
                 curves: BTreeMap::new(),
@@ -175,31 +172,14 @@ impl AlertDriver {
     }
 }
 
-/// What the driver reads of the desk before a pass.
-struct Glance {
-    revision: u64,
-    /// The rules, if they are others than those in force here.
-    rules: Option<Vec<(rules::alerts::rule::Rule, u32)>>,
-    /// The watches, if the driver begins anew.
-    watches: Option<Vec<Restored>>,
-    offers: Vec<Instance>,
-    by_hand: Vec<Instance>,
-    itself: Facts,
-}
-
 struct Driver {
     desk: Desk<AlertDesk>,
     sources: Arc<dyn Sources>,
     clock: Arc<dyn Clock>,
     every: Duration,
-    engine: Engine,
-    /// The rulebook's revision in force here; none before the first pass and when all is to begin anew.
-    revision: Option<u64>,
+    passes: Passes,
     /// What each source said last.
     known: BTreeMap<String, Vec<Facts>>,
-    /// Whether watches taken up from the desk may still wait for their subjects.
-    unseen: bool,
-    by_hand_since: Timestamp,
     late: VecDeque<Timestamp>,
     figures: PassFigures,
     curves: BTreeMap<AlertId, VecDeque<(Timestamp, f64)>>,
@@ -239,13 +219,16 @@ impl Driver {
 
     async fn pass(&mut self, mut late: bool) {
         let began = Instant::now();
-        let Some(glance) = self.glance().await else {
+        let Some((glance, itself)) = self.glance().await else {
             // The desk is being rebuilt; what it knows afterwards counts.
-            self.revision = None;
+            self.passes.begin_anew();
             self.note_pass(None, began, true);
             return;
         };
-        let mut found = self.take_up(&glance);
+        let (mut found, faulty) = self.passes.take_up(&glance);
+        for rule in faulty {
+            error!(rule, "rule not in force");
+        }
         let answers = self.gather().await;
         let now = self.clock.now();
         let mut silent = Vec::new();
@@ -253,97 +236,36 @@ impl Driver {
             match facts {
                 Some(facts) => {
                     let name = source.name();
-                    found.extend(self.engine.feed(&name, &facts, now));
-                    if self.unseen {
-                        found.extend(self.engine.drop_unseen(|subject| source.owns(subject)));
-                    }
+                    let owns = |subject: &Subject| source.owns(subject);
+                    found.extend(self.passes.feed(&name, &facts, owns, now));
                     self.known.insert(name, facts);
                 }
                 None => silent.push(source.name()),
             }
         }
-        let itself = vec![glance.itself];
-        found.extend(self.engine.feed("desk", &itself, now));
-        if self.unseen {
-            let own = |subject: &Subject| subject.kind == SubjectKind::Desk;
-            found.extend(self.engine.drop_unseen(own));
-        }
+        let (itself, own) = (vec![itself], |at: &Subject| at.kind == SubjectKind::Desk);
+        found.extend(self.passes.feed("desk", &itself, own, now));
         self.known.insert("desk".to_owned(), itself);
-        self.unseen &= !silent.is_empty();
+        if silent.is_empty() {
+            self.passes.all_answered();
+        }
         self.figures.silent_sources = silent;
         if !self.submit(found).await {
-            self.revision = None;
+            self.passes.begin_anew();
             late = true;
         }
         self.sample(now).await;
         self.note_pass(Some(now), began, late);
     }
 
-    async fn glance(&self) -> Option<Glance> {
-        let (revision, since) = (self.revision, self.by_hand_since);
-        let late = self.late.len() as u64;
+    /// What the desk says before a pass, and what it knows of itself.
+    async fn glance(&self) -> Option<(Glance, Facts)> {
+        let (since, late) = (self.passes.since(), self.late.len() as u64);
         let read = self.desk.read(move |desk, now| {
-            let alerts = desk.alerts();
-            let current = desk.rules().revision();
-            let anew = revision.is_none();
-            let versions = || {
-                let all = desk.rules().in_force();
-                all.map(|version| (version.rule.clone(), version.number))
-                    .collect()
-            };
-            let watches = || {
-                let all = alerts.watches().into_iter();
-                all.map(|(at, phase, flapping, since)| {
-                    (at.rule, at.subject, phase, flapping, since)
-                })
-                .collect()
-            };
-            Glance {
-                revision: current,
-                rules: (revision != Some(current)).then(versions),
-                watches: anew.then(watches),
-                offers: alerts.to_offer_again(desk.rules()),
-                by_hand: alerts.resolved_by_hand(since),
-                itself: facts::desk::facts(&desk.known(late, now)),
-            }
+            let itself = facts::desk::facts(&desk.known(late, now));
+            (desk.glance(since, now), itself)
         });
         read.await
-    }
-
-    /// Takes up what the desk says: other rules, watches to begin with, what may have an alert now
-    /// and what somebody resolved by hand.
-    fn take_up(&mut self, glance: &Glance) -> Vec<Observation> {
-        let mut found = Vec::new();
-        if let Some(versions) = &glance.rules {
-            let compiled = versions.iter().filter_map(|(rule, version)| {
-                let compiled = Compiled::new(rule, *version);
-                compiled
-                    .map_err(|faults| error!(rule = rule.id, ?faults, "rule not in force"))
-                    .ok()
-            });
-            let compiled = compiled.collect();
-            match &glance.watches {
-                Some(watches) => {
-                    self.engine = Engine::new(compiled);
-                    self.engine.restore(watches.iter().cloned());
-                    self.unseen = true;
-                }
-                None => found = self.engine.set_rules(compiled),
-            }
-            self.revision = Some(glance.revision);
-        }
-        for instance in &glance.by_hand {
-            self.engine
-                .set(&instance.rule, &instance.subject, Phase::Normal);
-        }
-        // They fired before, so they need not wait again.
-        for instance in &glance.offers {
-            let since = Timestamp::default();
-            self.engine
-                .set(&instance.rule, &instance.subject, Phase::Pending { since });
-        }
-        self.by_hand_since = self.clock.now();
-        found
     }
 
     /// Asks all sources at once.
@@ -413,7 +335,7 @@ impl Driver {
         for (id, instance) in standing {
             let mut curve = self.curves.remove(&id).unwrap_or_default();
             let facts = by_subject.get(&instance.subject);
-            let rule = self.engine.rule(&instance.rule);
+            let rule = self.passes.engine().rule(&instance.rule);
             if let (Some(facts), Some(rule)) = (facts, rule)
                 && let Some(value) = leading_value(&rule.explain(facts))
             {
@@ -442,7 +364,7 @@ impl Driver {
         self.figures.last_pass = at.or(self.figures.last_pass);
         self.figures.pass_ms = (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
         self.figures.late_passes = self.late.len() as u64;
-        self.figures.instances = self.engine.len();
+        self.figures.instances = self.passes.engine().len();
     }
 
     async fn show(&mut self, passed: bool) {
@@ -480,12 +402,15 @@ impl Driver {
 
     fn present(&self, id: AlertId, instance: &Instance) -> Present {
         let facts = self.facts_of(&instance.subject);
-        let rule = self.engine.rule(&instance.rule);
+        let rule = self.passes.engine().rule(&instance.rule);
         let comparisons = match (rule, facts) {
             (Some(rule), Some(facts)) => rule.explain(facts),
             _ => Vec::new(),
         };
-        let watch = self.engine.watch(&instance.rule, &instance.subject);
+        let watch = self
+            .passes
+            .engine()
+            .watch(&instance.rule, &instance.subject);
         Present {
             as_of: self.figures.last_pass,
             comparisons,
@@ -501,11 +426,11 @@ impl Driver {
     }
 
     fn rule_present(&self, rule: &str) -> RulePresent {
-        let Some(compiled) = self.engine.rule(rule) else {
+        let Some(compiled) = self.passes.engine().rule(rule) else {
             return RulePresent::default();
         };
         let kind = compiled.rule.subject;
-        let blind = self.engine.without_data(rule).into_iter().take(50);
+        let blind = self.passes.engine().without_data(rule).into_iter().take(50);
         RulePresent {
             instances: self
                 .known

@@ -7,7 +7,7 @@
 //!
 //! The live desk, unit tests of rules and back-tests run this same engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::alerts::catalogue;
@@ -309,6 +309,27 @@ impl Engine {
             let slot = self.slot_of(&subject);
             if let Some(watch) = self.watch_mut(slot, &rule) {
                 *watch = Watch::restored(phase, flapping, no_data_since);
+            }
+        }
+    }
+
+    /// Begins anew with every watch that is not quiet and not one of these.
+    pub fn quiet_unless(&mut self, known: &BTreeSet<(&Arc<str>, &Subject)>) {
+        let Self {
+            rules,
+            by_kind,
+            slots,
+            ..
+        } = self;
+        for slot in slots.iter_mut().flatten() {
+            let places = by_kind
+                .get(&slot.subject.kind)
+                .map_or(&[][..], Vec::as_slice);
+            for (watch, place) in slot.watches.iter_mut().zip(places) {
+                let quiet = watch.phase == Phase::Normal;
+                if !quiet && !known.contains(&(&rules[*place].id, &slot.subject)) {
+                    *watch = Watch::default();
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The alert desk: what stands wrong, who knows of it, who works on it, and who was told.
 //!
 //! * [`alert`], [`alerts`]: one alert from raised to closed, and all of them.
-//! * `observe`: what a pass over the rules found; `handle`: what people do; `tell`: what time
+//! * [`pass`], `observe`: a pass over the rules and what it found; `handle`: what people do; `tell`: what time
 //!   brings, and who is told; [`group`], [`silence`]: how little.
 //! * [`rulebook`]: the rules with their versions. [`load`]: what the desk has to bear.
 //! * [`orders`], [`problems`], [`messages`], [`receivers`]: what follows from an alert.
@@ -21,6 +21,7 @@ pub mod load;
 pub mod messages;
 mod observe;
 pub mod orders;
+pub mod pass;
 pub mod problems;
 pub mod receivers;
 pub mod refusal;
