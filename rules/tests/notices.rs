@@ -58,6 +58,7 @@ fn to_supervisors(key: &str, severity: Severity) -> Announcement {
         handler: None,
         hall: Some("H1".parse().unwrap()),
         department: Some("住建局".into()),
+        narrow: false,
     }
 }
 

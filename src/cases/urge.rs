@@ -40,6 +40,7 @@ pub async fn tell_handler(
             handler: None,
             hall: case.told.hall.clone(),
             department: Some(case.told.department.as_str().into()),
+            narrow: false,
         };
         let announce = MessageCommand::Announce(Box::new(about));
         desk.submit(Command::Message(announce), &one.by, None)

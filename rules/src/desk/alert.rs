@@ -16,6 +16,7 @@ use crate::alerts::condition::Comparison;
 use crate::alerts::rule::{Audience, Escalation, RemedyKind, Severity, Topic};
 use crate::alerts::subject::Subject;
 use crate::alerts::watch::Phase;
+use crate::desk::messages::Cause;
 use crate::ids::{AlertId, HallId, OrderId, ProblemId, SilenceId};
 use crate::name::Name;
 use crate::time::Timestamp;
@@ -198,6 +199,9 @@ pub struct Alert {
     pub told_count: u32,
     pub entries: Vec<Entry>,
     pub urged_at: Option<Timestamp>,
+    /// What it is to be told again for, once nothing keeps it from being told.
+    #[serde(default)]
+    pub(crate) owed: Option<Cause>,
     /// Rises with every change, so that whoever shows alerts sees which are new.
     pub changes: u64,
     /// Its place in the desk's agenda.
@@ -231,6 +235,7 @@ impl Alert {
             told_count: 0,
             entries: Vec::new(),
             urged_at: None,
+            owed: None,
             changes: 0,
             due: None,
             raise,

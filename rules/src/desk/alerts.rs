@@ -113,10 +113,13 @@ impl Alerts {
         self.held.iter().map(|(instance, by)| (instance, *by))
     }
 
-    /// Instances whose alert somebody resolved by hand at or after `since`.
+    /// Instances whose alert somebody resolved by hand at or after `since`, and that have no other.
     pub fn resolved_by_hand(&self, since: Timestamp) -> Vec<Instance> {
         let lately = self.by_hand.iter().filter(|(at, _)| *at >= since);
-        lately.map(|(_, instance)| instance.clone()).collect()
+        lately
+            .map(|(_, instance)| instance.clone())
+            .filter(|instance| !self.standing.contains_key(instance))
+            .collect()
     }
 
     /// Alerts that stand, and instances that fire without one.
@@ -133,19 +136,31 @@ impl Alerts {
             let alert = self.all.get(id)?;
             Some((at.clone(), alert.phase, alert.flapping, alert.no_data_since))
         });
-        waiting.chain(standing).collect()
+        // What is held back fires, and what is offered again has waited long enough.
+        let since = Timestamp::default();
+        let held = self.held.keys();
+        let held = held.map(|at| (at.clone(), Phase::Pending { since }, false, None));
+        waiting.chain(standing).chain(held).collect()
     }
 
-    /// A copy with these alerts only, and all that decides who is told of them.
-    pub(crate) fn part(&self, ids: &BTreeSet<AlertId>) -> Self {
+    /// A copy with these alerts only, and all that decides who is told of them; and with the groups
+    /// that new ones come into.
+    pub(crate) fn part<'a>(
+        &'a self,
+        ids: &BTreeSet<AlertId>,
+        groups: impl Iterator<Item = &'a String>,
+    ) -> Self {
         let all: BTreeMap<AlertId, Alert> = ids
             .iter()
             .chain(&self.inhibitors)
             .filter_map(|id| Some((*id, self.all.get(id)?.clone())))
             .collect();
-        let groups = all.values().map(|alert| &alert.raise.group);
+        let mut keys: BTreeSet<&String> = groups.collect();
+        let known = ids.iter().chain(&self.inhibitors);
+        keys.extend(known.filter_map(|id| Some(&self.all.get(id)?.raise.group)));
         Self {
-            groups: groups
+            groups: keys
+                .into_iter()
                 .filter_map(|key| Some((key.clone(), self.groups.get(key)?.clone())))
                 .collect(),
             standing: all
@@ -321,6 +336,8 @@ impl Alerts {
             alert.raise.group.clone(),
             Instance::new(&alert.raise.rule, &alert.raise.subject),
         );
+        // Whoever was told of a step hears of the end, also when the first notice never came.
+        let known = !alert.told_to.is_empty();
         self.standing.remove(&instance);
         if *ending == Ending::ByHand {
             self.by_hand.push_back((at, instance));
@@ -330,7 +347,8 @@ impl Alerts {
         let entry = self.groups.entry(group.clone()).or_default();
         entry.unwait(id);
         entry.again.remove(&id);
-        if entry.told.remove(&id) {
+        entry.told.remove(&id);
+        if known {
             entry.cleared.insert(id);
         }
         self.history.changed(at, id);
@@ -462,15 +480,7 @@ impl Alerts {
             "alerts_escalated",
             Some((step + 1).to_string()),
         );
-        // Whoever was told of a step hears of the end, also when the first notice is still to come.
-        let group = alert.raise.group.clone();
-        if let Some(entry) = self.groups.get_mut(&group)
-            && entry.unwait(id)
-        {
-            entry.told.insert(id);
-        }
         self.replan_alert(id);
-        self.replan_group(at, &group);
     }
 
     fn told(&mut self, at: Timestamp, key: &str, cause: Cause, alerts: &[AlertId]) {
@@ -598,43 +608,51 @@ impl Alerts {
                 let what = ["suppression_ended", "suppressed"][usize::from(after.is_some())];
                 alert.note(at, "clock", what, after.or(before).map(|by| by.to_string()));
             }
+            let silence = |by: Option<Suppression>| matches!(by, Some(Suppression::Silence(_)));
+            let over = silence(before) && !silence(after);
             if after.is_some() {
                 self.muted(at, id);
-            } else {
-                let silenced = matches!(before, Some(Suppression::Silence(_)));
-                self.unmuted(at, id, silenced.then_some(Cause::SilenceEnded));
+            }
+            if over || after.is_none() {
+                self.unmuted(at, id, over.then_some(Cause::SilenceEnded));
             }
         }
     }
 
     /// Nobody is to be told of this alert any longer.
     fn muted(&mut self, at: Timestamp, id: AlertId) {
-        let Some(key) = self.all.get(&id).map(|alert| alert.raise.group.clone()) else {
+        let Some(alert) = self.all.get_mut(&id) else {
             return;
         };
+        let key = alert.raise.group.clone();
         if let Some(group) = self.groups.get_mut(&key) {
             group.unwait(id);
-            group.again.remove(&id);
+            alert.owed = group.again.remove(&id).or(alert.owed);
         }
         self.replan_alert(id);
         self.replan_group(at, &key);
     }
 
-    /// It may be told again: as raised if it never was, else for this cause, if there is one.
+    /// It may be told again: as raised if it never was, else for this cause or one that it was kept
+    /// from being told for, if there is one. While something else still keeps it, it stays owed.
     fn unmuted(&mut self, at: Timestamp, id: AlertId, cause: Option<Cause>) {
-        let Some(alert) = self.all.get(&id) else {
+        let Some(alert) = self.all.get_mut(&id) else {
             return;
         };
-        if alert.is_muted() || !alert.state.stands() {
+        if !alert.state.stands() {
             return;
         }
-        let (key, known) = (alert.raise.group.clone(), !alert.told_to.is_empty());
-        let severity = alert.severity_now;
+        alert.owed = cause.or(alert.owed);
+        if alert.is_muted() {
+            return;
+        }
+        let cause = alert.owed.take();
+        let (key, severity) = (alert.raise.group.clone(), alert.severity_now);
         let group = self.groups.entry(key.clone()).or_default();
         group.repeat_secs = alert.raise.repeat_secs;
         group.single = key == id.to_string();
         match cause {
-            _ if !known => group.wait(id, severity),
+            _ if !group.told.contains(&id) => group.wait(id, severity),
             Some(cause) => {
                 group.again.insert(id, cause);
             }

@@ -289,7 +289,11 @@ impl Alerts {
         if touched.is_empty() {
             return Vec::new();
         }
-        let mut part = self.part(&touched);
+        let raised = events.iter().filter_map(|(.., event)| match event {
+            AlertEvent::AlertRaised { raise, .. } => Some(&raise.group),
+            _ => None,
+        });
+        let mut part = self.part(&touched, raised);
         events
             .iter()
             .for_each(|(at, by, event)| part.apply(*at, by, event));

@@ -101,8 +101,9 @@ impl Group {
     }
 }
 
-/// The group of an alert: equal values of what the rule groups by, and the same people if the notice
-/// goes to certain people. A rule that does not group has a group for each alert.
+/// The group of an alert: equal values of what the rule groups by, and the same people if a notice or
+/// a step of the escalation goes to certain people. A rule that does not group has a group for each
+/// alert.
 pub fn group_key(
     rule: &Rule,
     alert: AlertId,
@@ -128,7 +129,9 @@ pub fn group_key(
             GroupBy::Subject => format!("subject={subject}"),
         })
         .collect();
-    if notify.contains(&Audience::Handler) {
+    let steps = rule.escalate.iter().flat_map(|step| &step.to);
+    let mut named = notify.iter().chain(steps);
+    if named.any(|to| *to == Audience::Handler) {
         parts.push(format!("handler={}", handler.unwrap_or("-")));
     }
     for audience in notify {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::alerts::condition::Comparison;
 use crate::alerts::engine::{Finding, Observation};
 use crate::alerts::rule::{Audience, Escalation, Rule};
 use crate::alerts::subject::Subject;
@@ -139,7 +140,7 @@ impl Pass<'_> {
             (Phase::Firing { .. } | Phase::Keeping { .. }, Some(id)) => self.change(id, seen),
             (Phase::Firing { .. } | Phase::Keeping { .. }, None) => {
                 if let Some(finding) = &seen.finding {
-                    self.raise(instance, finding, seen.count);
+                    self.raise(instance, finding, seen);
                 }
             }
             (Phase::Pending { .. }, Some(_)) => (),
@@ -181,13 +182,7 @@ impl Pass<'_> {
         };
         let known = (alert.phase, alert.flapping, alert.no_data_since);
         if known != (seen.phase, seen.flapping, seen.no_data_since) {
-            self.events.push(AlertEvent::AlertObserved {
-                alert: id,
-                phase: seen.phase,
-                flapping: seen.flapping,
-                no_data_since: seen.no_data_since,
-                count: seen.count,
-            });
+            self.events.push(observed(id, seen));
         }
     }
 
@@ -208,7 +203,7 @@ impl Pass<'_> {
         self.counts.entry(Arc::clone(rule)).or_insert_with(standing)
     }
 
-    fn raise(&mut self, instance: Instance, finding: &Finding, count: u32) {
+    fn raise(&mut self, instance: Instance, finding: &Finding, seen: &Observation) {
         let rules = self.rules;
         let Some(version) = rules.current(&instance.rule) else {
             return;
@@ -230,8 +225,11 @@ impl Pass<'_> {
         self.events.push(AlertEvent::AlertRaised {
             alert: id,
             raise: Box::new(raise_of(rule, id, &instance, finding)),
-            count,
+            count: seen.count,
         });
+        if seen.flapping || seen.no_data_since.is_some() {
+            self.events.push(observed(id, seen));
+        }
         *self.count(&instance.rule) += 1;
         self.supersede(rule, &instance.subject, id);
         self.raised.insert(instance, id);
@@ -281,6 +279,16 @@ impl Pass<'_> {
     }
 }
 
+fn observed(alert: AlertId, seen: &Observation) -> AlertEvent {
+    AlertEvent::AlertObserved {
+        alert,
+        phase: seen.phase,
+        flapping: seen.flapping,
+        no_data_since: seen.no_data_since,
+        count: seen.count,
+    }
+}
+
 fn raise_of(rule: &Rule, id: AlertId, instance: &Instance, finding: &Finding) -> Raise {
     let notify = with_accounts(&rule.notify, finding);
     let group = group_key(
@@ -292,6 +300,7 @@ fn raise_of(rule: &Rule, id: AlertId, instance: &Instance, finding: &Finding) ->
         finding.handler.as_deref(),
         &notify,
     );
+    let comparisons = finding.comparisons.iter().cloned();
     Raise {
         rule: Arc::clone(&instance.rule),
         rule_version: finding.rule_version,
@@ -306,7 +315,7 @@ fn raise_of(rule: &Rule, id: AlertId, instance: &Instance, finding: &Finding) ->
         since: finding.since,
         text: finding.text.clone(),
         why: Why {
-            comparisons: finding.comparisons.clone(),
+            comparisons: comparisons.map(Comparison::rounded).collect(),
             clears_when: finding.clears_when.clone(),
         },
         group,

@@ -47,6 +47,7 @@ fn letter(kind: &str, address: &str) -> Letter {
         handler: None,
         hall: Some("H1".parse().unwrap()),
         department: None,
+        narrow: false,
     };
     let events = Messages::default().announce(&[about], &receivers, AT);
     let [MessageEvent::MessageQueued { message }] = events.as_slice() else {

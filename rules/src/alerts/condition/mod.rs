@@ -56,6 +56,20 @@ pub struct Comparison {
     pub holds: Verdict,
 }
 
+impl Comparison {
+    /// With numbers of six decimals at most, as it is journalled: a number of up to fifteen digits
+    /// reads back from JSON as it was, and one of seventeen may differ in its last bit.
+    #[must_use]
+    pub fn rounded(mut self) -> Self {
+        for side in [&mut self.left, &mut self.right] {
+            if let Value::Number(number) = side {
+                *number = (*number * 1e6).round() / 1e6;
+            }
+        }
+        self
+    }
+}
+
 /// Values of a rule's parameters, in the order of their names.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Parameters(Box<[f64]>);

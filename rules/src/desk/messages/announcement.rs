@@ -96,4 +96,7 @@ pub struct Announcement {
     pub handler: Option<Arc<str>>,
     pub hall: Option<HallId>,
     pub department: Option<Arc<str>>,
+    /// One hall's part of the announcement before it, for those whom that did not reach.
+    #[serde(default)]
+    pub narrow: bool,
 }

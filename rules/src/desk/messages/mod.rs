@@ -153,7 +153,8 @@ impl MessageEvent {
         }
     }
 
-    fn message(&self) -> Option<MessageId> {
+    /// The message that it is about, if it is about one.
+    pub fn message(&self) -> Option<MessageId> {
         match self {
             Self::MessageQueued { message } => Some(message.id),
             Self::MessageBegun { message, .. }
@@ -196,13 +197,20 @@ impl Messages {
         now: Timestamp,
     ) -> Vec<MessageEvent> {
         let mut queue = Queue::after(self);
+        let mut reached: BTreeSet<&ReceiverId> = BTreeSet::new();
         for about in announcements {
+            if !about.narrow {
+                reached.clear();
+            }
             let meant = receivers.resolve(
                 &about.audience,
                 about.handler.as_deref(),
                 about.hall.as_ref(),
             );
             for receiver in meant {
+                if !reached.insert(&receiver.id) {
+                    continue;
+                }
                 for way in receiver.ways.iter().filter(|way| !way.fallback) {
                     queue.push(about, receiver, way, None, now);
                 }
@@ -340,7 +348,7 @@ impl Messages {
         Ok(events)
     }
 
-    /// The same by the receiver's other ways, once.
+    /// The same by the receiver's other ways, once. A trial goes by all of them at once.
     fn fall_back(
         &self,
         message: &Message,
@@ -349,7 +357,9 @@ impl Messages {
     ) -> Vec<MessageEvent> {
         let mut queue = Queue::after(self);
         let receiver = receivers.get(&message.receiver);
-        if let Some(receiver) = receiver.filter(|_| message.fallback_for.is_none()) {
+        let trial = message.about.cause == Cause::Test;
+        let done = message.fell_back || message.fallback_for.is_some() || trial;
+        if let Some(receiver) = receiver.filter(|_| !done) {
             for way in receiver.ways.iter().filter(|way| way.fallback) {
                 queue.push(&message.about, receiver, way, Some(message.id), now);
             }
@@ -382,6 +392,7 @@ impl Messages {
             handler: None,
             hall: None,
             department: None,
+            narrow: false,
         };
         let mut queue = Queue::after(self);
         for way in &receiver.ways {
@@ -551,6 +562,11 @@ impl Messages {
 
     pub fn get(&self, id: MessageId) -> Option<&Message> {
         self.all.get(&id)
+    }
+
+    /// Every message at hand.
+    pub fn iter(&self) -> impl Iterator<Item = &Message> {
+        self.all.values()
     }
 
     /// What is to go out now, longest due first.

@@ -86,6 +86,7 @@ impl Template {
             handler: None,
             hall: "H1".parse().ok(),
             department: Some("住建局".into()),
+            narrow: false,
         };
         self.written(&about, lang, TimeZone::SHANGHAI, at)
     }
