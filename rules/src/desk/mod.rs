@@ -4,7 +4,8 @@
 //! * [`pass`], `observe`: a pass over the rules and what it found; `handle`: what people do; `tell`: what time
 //!   brings, and who is told; [`group`], [`silence`]: how little.
 //! * [`rulebook`]: the rules with their versions. [`load`]: what the desk has to bear.
-//! * [`orders`], [`problems`], [`messages`], [`receivers`]: what follows from an alert.
+//! * [`orders`], [`problems`], [`messages`], [`receivers`]: what follows from an alert; `given`:
+//!   whoever gets something to do is told.
 //!
 //! They are one machine because one decision may touch several: an alert raised lists a problem and
 //! queues its messages, an order made from an alert links both, and either all of it is journalled
@@ -14,6 +15,7 @@ pub mod alert;
 pub mod alerts;
 pub mod event;
 pub mod face;
+mod given;
 pub mod group;
 mod handle;
 pub mod history;
@@ -342,7 +344,6 @@ impl Machine for AlertDesk {
     }
 
     fn decide(&self, command: &Command, by: &str, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        let _ = by;
         match command {
             Command::Observe(observations) => {
                 let events = self.alerts.observe(observations, &self.rules);
@@ -350,9 +351,13 @@ impl Machine for AlertDesk {
             }
             Command::Handle { alert, handling } => {
                 let event = self.alerts.handle(*alert, handling, now)?;
-                Ok(self.with_followers(vec![event], now))
+                let events = self.with_followers(vec![event], now);
+                Ok(self.with_given(events, by, now))
             }
-            Command::OrderFrom { alert, wish } => self.order_from(*alert, wish, now),
+            Command::OrderFrom { alert, wish } => {
+                let events = self.order_from(*alert, wish, now)?;
+                Ok(self.with_given(events, by, now))
+            }
             Command::Silence(command) => {
                 let event = self.alerts.silence_command(command, now)?;
                 Ok(vec![Event::Alert(event)])
@@ -360,11 +365,13 @@ impl Machine for AlertDesk {
             Command::Rule(command) => self.rule(command, now),
             Command::Order(command) => {
                 let events = self.orders.decide(command, now)?;
-                Ok(events.into_iter().map(Event::Order).collect())
+                let events = events.into_iter().map(Event::Order).collect();
+                Ok(self.with_given(events, by, now))
             }
             Command::Problem(command) => {
                 let events = self.problems.decide(command, now)?;
-                Ok(events.into_iter().map(Event::Problem).collect())
+                let events = events.into_iter().map(Event::Problem).collect();
+                Ok(self.with_given(events, by, now))
             }
             Command::Message(command) => {
                 let events = self.messages.decide(command, &self.receivers, now)?;

@@ -13,7 +13,7 @@ use rules::desk::{
 };
 use rules::ids::AlertId;
 use rules::machine::{Machine, Recorded};
-use rules::name::Name;
+use rules::name::{Lang, Name};
 
 use crate::support::at;
 
@@ -48,13 +48,17 @@ impl Bench {
     }
 
     pub(crate) fn receiver(&mut self, id: &str, account: Option<&str>, role: &str) {
+        self.receiver_in(id, account, role, Lang::Zh);
+    }
+
+    pub(crate) fn receiver_in(&mut self, id: &str, account: Option<&str>, role: &str, lang: Lang) {
         let receiver = rules::desk::receivers::Receiver {
             id: id.parse().expect("an id"),
             name: Name::same(id),
             account: account.map(str::to_owned),
             roles: [role.to_owned()].into(),
             halls: ["*".to_owned()].into(),
-            lang: rules::name::Lang::Zh,
+            lang,
             time_zone: rules::time::TimeZone::SHANGHAI,
             ways: vec![Way {
                 kind: WayKind::Email,

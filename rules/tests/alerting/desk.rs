@@ -4,7 +4,7 @@ use rules::alerts::rule::{Audience, Escalation, GroupBy, Rule, Severity};
 use rules::alerts::subject::SubjectKind;
 use rules::desk::alert::{Ending, Suppression};
 use rules::desk::messages::Cause::{
-    Escalated, Raised, Reopened, Repeated, Resolved, SilenceEnded, Urged,
+    Assigned, Escalated, Raised, Reopened, Repeated, Resolved, SilenceEnded, Urged,
 };
 use rules::desk::orders::{OrderCommand, OrderState, OrderStep};
 use rules::desk::silence::{Matcher, SilencePlan};
@@ -531,7 +531,7 @@ fn urging_reaches_the_person_responsible_once_per_click() {
         .expect("is allowed");
     assert_eq!(
         bench.causes("boss"),
-        [Raised, Urged],
+        [Raised, Assigned, Urged],
         "the assignee answers for it now"
     );
 }

@@ -3,5 +3,6 @@
 mod bench;
 mod desk;
 mod engine;
+mod given;
 mod support;
 mod watch;

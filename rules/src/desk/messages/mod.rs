@@ -21,6 +21,7 @@ pub use figures::{MessageFigures, Tally, WayFigures};
 pub use message::{Attempt, Message, MessageState};
 pub use refusal::MessageRefusal;
 pub use retry::{RetryPolicy, pause_ms};
+pub(crate) use template::local_minute;
 pub use template::{Template, VARIABLES};
 
 use crate::alerts::rule::{Audience, Severity};

@@ -136,7 +136,7 @@ fn value_of(name: &str, about: &Announcement, lang: Lang, zone: TimeZone, at: Ti
 }
 
 /// `2026-11-02 09:05` where the receiver is.
-fn local_minute(zone: TimeZone, at: Timestamp) -> String {
+pub(crate) fn local_minute(zone: TimeZone, at: Timestamp) -> String {
     let date = zone.date_of(at);
     let time = zone.time_of(at).to_string();
     format!("{date} {}", time.get(..5).unwrap_or_default())
