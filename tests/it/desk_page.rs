@@ -1,12 +1,13 @@
 //! The desk of supervisors in a real browser: an alert from its cause to its handling, calm that is
 //! proven, and every tab in both languages and sizes.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use crate::desks::enter;
-use crate::harness::{Client, Server, list};
+use crate::harness::{Client, PATIENCE, Server, list};
+use crate::notices::receivers::{Manner, Receiver};
 use crate::webdriver::Browser;
 
 const HALL: &str = "H1";
@@ -49,7 +50,10 @@ fn wall_clock_ms() -> f64 {
 
 /// Signs chen in at the desk, with a rule that waits for a long line.
 async fn at_the_desk(browser: &Browser) -> (Server, Client) {
-    let server = Server::start().await;
+    at_the_desk_of(browser, Server::start().await).await
+}
+
+async fn at_the_desk_of(browser: &Browser, server: Server) -> (Server, Client) {
     let admin = server.hall(HALL, 3).await;
     server.person("chen", "supervisor", &["*"]).await;
     admin
@@ -162,6 +166,152 @@ async fn an_alert_comes_by_itself_is_taken_on_by_a_key_and_a_dead_server_is_neve
     let wide = "document.querySelector('#lost').getBoundingClientRect().width === innerWidth \
         && Array.from(document.querySelectorAll('main button')).every((b) => b.matches(':disabled'))";
     assert_eq!(browser.eval(wide).await, json!(true));
+    browser.stop().await;
+}
+
+fn case(no: &str, more: &Value) -> Value {
+    let mut case = json!({"case_no": no, "item": "building permit", "department": "housing", "handler": "wang",
+        "received_at": "2026-01-05T09:00:00+08:00"});
+    let fields = more.as_object().expect("fields").clone();
+    case.as_object_mut().expect("a case").extend(fields);
+    case
+}
+
+/// Alerts of one cause are one row; it opens and folds, and one key takes all of them on.
+#[actix_web::test]
+async fn alerts_of_one_cause_are_one_row_that_opens_and_is_taken_on_as_a_whole() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let (_server, admin) = at_the_desk(&browser).await;
+    let over =
+        json!({"accepted_at": "2026-01-05T10:00:00+08:00", "due_at": "2026-01-20T17:30:00+08:00"});
+    for no in ["K1", "K2", "K3"] {
+        admin.post("/cases", case(no, &over)).await.expect(201);
+    }
+    let rows = "document.querySelectorAll('[data-rule=R02-overdue-case]').length";
+    let folded = "[data-row^='group:']";
+    let whole = format!(
+        "({rows} === 1 && document.querySelector(\"{folded}\").textContent.includes('影响 3'))"
+    );
+    browser.until(&whole).await;
+    assert!(browser.text(folded).await.contains("3/3 未确认"));
+    // It stands first, so it is chosen: its gravest alert is told beside it.
+    browser
+        .until("document.querySelector('.detail table.why td')")
+        .await;
+    browser.click(folded).await;
+    browser.until(&format!("{rows} === 4")).await;
+    browser.shot("desk-group").await;
+    browser.click(folded).await;
+    browser.until(&format!("{rows} === 1")).await;
+    browser.keys("body", "a").await;
+    browser
+        .until(&format!(
+            "document.querySelector(\"{folded}[data-state=acknowledged]\")"
+        ))
+        .await;
+    let found = admin.get("/alerts?rule=R02-overdue-case").await.expect(200);
+    let by: Vec<&Value> = list(&found["items"])
+        .iter()
+        .map(|one| &one["acked_by"])
+        .collect();
+    assert_eq!(by, [&json!("chen"); 3]);
+    // The number of evaluations goes on while one looks.
+    let count = "Array.from(document.querySelectorAll('.detail dt')).filter((dt) => dt.textContent === '判定次数')\
+        .map((dt) => Number(dt.nextElementSibling.textContent))[0]";
+    browser.until(&format!("{count} > 1")).await;
+    let before = browser.eval(count).await.as_f64().unwrap_or_default();
+    browser.until(&format!("{count} > {before}")).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
+
+/// AC-C06-3: a case that nobody accepted is accepted from its alert, another returned; both alerts end.
+#[actix_web::test]
+async fn an_overdue_acceptance_is_settled_from_its_alert() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let (_server, admin) = at_the_desk(&browser).await;
+    for (no, verb, state) in [("A1", "accept", "accepted"), ("A2", "return", "returned")] {
+        admin.post("/cases", case(no, &json!({}))).await.expect(201);
+        let row = "[data-rule=R03-overdue-acceptance][data-state=firing]";
+        browser
+            .until(&format!("document.querySelector('{row}')"))
+            .await;
+        browser.click(row).await;
+        browser
+            .click(&format!(".detail [data-do='case.do-{verb}']"))
+            .await;
+        browser.keys("dialog textarea", "逾期，督办处理").await;
+        browser.click("dialog .btn.go").await;
+        browser
+            .until(&format!("!document.querySelector('{row}')"))
+            .await;
+        let shown = admin.get(&format!("/cases/{no}")).await.expect(200);
+        assert_eq!(shown["state"], state);
+        let last = list(&shown["steps"]).last().expect("a step");
+        assert_eq!(
+            (&last["by"], &last["note"]),
+            (&json!("chen"), &json!("逾期，督办处理"))
+        );
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
+
+/// Loads the list again until something is so.
+async fn again_until(browser: &Browser, so: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while browser.eval(so).await != json!(true) {
+        assert!(Instant::now() < deadline, "never: {so}");
+        browser.click("[data-do='list.again']").await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// What was sent to whom, and a dead letter that is sent again.
+#[actix_web::test]
+async fn messages_are_listed_with_their_states_and_a_dead_letter_goes_out_again() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let mail = Receiver::smtp(&[Manner::Answer(550, "unknown user"), Manner::Accept]).await;
+    let port = mail.port.to_string();
+    let settings = [
+        ("HALLKEEPER__NOTICES__EMAIL__SERVER", "127.0.0.1"),
+        ("HALLKEEPER__NOTICES__EMAIL__PORT", &*port),
+        ("HALLKEEPER__NOTICES__EMAIL__SECURITY", "none"),
+        ("HALLKEEPER__NOTICES__EMAIL__FROM", "hallkeeper@example.org"),
+    ];
+    let server = Server::start_with(&settings, &[]).await;
+    let (_server, admin) = at_the_desk_of(&browser, server).await;
+    let duty = json!({"name": "值班员", "roles": ["engineer"], "halls": ["*"],
+        "ways": [{"kind": "email", "address": "duty@example.org"}]});
+    admin.put("/receivers/duty", duty).await.expect(200);
+    browser.eval("(location.hash = '#messages', true)").await;
+    browser
+        .click("[data-receiver=duty] [data-do='receiver.test']")
+        .await;
+    browser
+        .until("document.querySelector('tr[data-message]')")
+        .await;
+    let dead = "document.querySelector(\"[data-do='message.resend']\")";
+    again_until(&browser, &format!("Boolean({dead})")).await;
+    let row = browser.text("tr[data-message]").await;
+    assert!(row.contains("死信") && row.contains("邮件"), "{row}");
+    let shown = browser.text("[data-receiver=duty]").await;
+    assert!(
+        shown.contains("d***@example.org") && !shown.contains("duty@"),
+        "{shown}"
+    );
+    browser.click("[data-do='message.resend']").await;
+    let arrived = "document.querySelector('tr[data-message]').textContent.includes('已送达')";
+    again_until(&browser, arrived).await;
+    assert_eq!(mail.taken().len(), 1);
+    browser.shot("desk-messages-real").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
     browser.stop().await;
 }
 

@@ -53,7 +53,12 @@ export function alertsTab(main, desk) {
 
   const all = () => desk.snapshots().reduce((list, data) => list.concat(data.alerts || []), []);
   const find = (id) => all().find((alert) => alert.id === id);
-  const pane = detail(desk, () => find(chosen));
+  /** Of a folded row its gravest alert. */
+  const current = () => {
+    const row = rows.find((one) => one.id === chosen);
+    return row ? find(row.lead.id) : null;
+  };
+  const pane = detail(desk, current);
 
   const fits = (alert) => {
     const { text } = filter;
@@ -89,7 +94,7 @@ export function alertsTab(main, desk) {
   }
 
   function marks(alert) {
-    return [alert.count > 1 ? h("span.tag", { title: t("alert.count") }, "×" + alert.count) : null, alert.escalated ? h("span.tag.warn", null, "↑ " + t("alert.escalated")) : null,
+    return [alert.escalated ? h("span.tag.warn", null, "↑ " + t("alert.escalated")) : null,
       alert.flapping ? h("span.tag.warn", null, "≈ " + t("alert.flapping")) : null, alert.no_data_since ? h("span.tag.warn", null, "? " + t("alert.no-data", { at: clock(alert.no_data_since) })) : null,
       alert.shelved_until ? h("span.tag", null, t("alert.shelved-until", { at: clock(alert.shelved_until) })) : null, alert.suppressed_by ? h("span.tag", null, t("alert.suppressed-by", { by: alert.suppressed_by })) : null,
       alert.work_order ? h("span.tag", null, alert.work_order) : null];

@@ -8,6 +8,8 @@ import { button, clock, fact, facts, history, lasting, severity, word } from "./
 import { curve } from "./curve.js";
 import * as act from "./acts.js";
 
+const FRESH_MS = 5000; // what is known of a standing alert beside its journal changes without a word
+
 /** A value of a condition as people write it. */
 function value(one) {
   if (one === null || one === undefined || one === "missing") return t("why.missing");
@@ -42,14 +44,16 @@ export function detail(desk, current) {
   let whole = null;     // the server's answer about one alert
   let looks = "";       // of the face it was asked for
   let asking = "";
+  let asked = 0;
   let fault = null;
   let floor = {};       // hall -> its windows, for the suggestion to open one
   let slot = null;
 
-  async function ask(face) {
+  async function ask(face, again = false) {
     const mine = JSON.stringify(face);
-    if (mine === looks || mine === asking || desk.live.state !== "live") return;
+    if ((mine === looks && !again) || mine === asking || desk.live.state !== "live") return;
     asking = mine;
+    asked = Date.now();
     await new Promise((done) => setTimeout(done, 150)); // a held key runs through the list
     if (asking !== mine) return;
     try {
@@ -102,7 +106,7 @@ export function detail(desk, current) {
     return h("div", { "data-detail": face.id }, h("h2", null, severity(face.severity), " ", nameOf(face.label), " ", nameOf(face.name)), h("p.lead", null, nameOf(face.text)),
       h("p", null, h("b.state", null, word("alert-state.", face.state)), " · ", t("alert.stands", { n: lasting((Date.parse(face.resolved_at || "") || now) / 1000 - Date.parse(face.raised_at) / 1000) })), actions(face),
       facts(fact("alert.id", face.id), fact("alert.raised", clock(face.raised_at)), fact("alert.acked", face.acked_at && clock(face.acked_at) + (face.acked_by ? " · " + face.acked_by : "")), fact("alert.resolved", face.resolved_at && clock(face.resolved_at)), fact("alert.assignee", face.assignee), fact("alert.handler", face.handler),
-        fact("alert.hall", [face.hall, face.department].filter(Boolean).join(" · ")), fact("alert.subject", word("subject.", face.subject.kind) + " " + face.subject.id), fact("alert.count", face.count), fact("alert.shelved", face.shelved_until && t("alert.until-n", { at: clock(face.shelved_until) })), fact("alert.suppressed", face.suppressed_by),
+        fact("alert.hall", [face.hall, face.department].filter(Boolean).join(" · ")), fact("alert.subject", word("subject.", face.subject.kind) + " " + face.subject.id), fact("alert.count", known && known.count ? known.count : face.count), fact("alert.shelved", face.shelved_until && t("alert.until-n", { at: clock(face.shelved_until) })), fact("alert.suppressed", face.suppressed_by),
         fact("alert.work-order", face.work_order), fact("alert.problem", face.problem)),
       remediesOf(face), fault ? h("p.note.bad", null, fault.detail || fault.message) : null,
       why ? h("section", null, h("h3", null, t("why.title")), h("p.small", null, t("why.rule", { rule: face.rule, version: face.rule_version }), " ", why.since ? t("why.since", { at: clock(why.since) }) : ""), why.when ? h("p", null, h("code", null, why.when)) : null, comparisons(why),
@@ -126,6 +130,9 @@ export function detail(desk, current) {
       if (face) ask(face);
       paint();
     },
-    tick: () => { const face = current(); if (face && !asking && looks !== JSON.stringify(face)) ask(face); },
+    tick: () => {
+      const face = current();
+      if (face && !asking) ask(face, !face.resolved_at && Date.now() - asked > FRESH_MS);
+    },
   };
 }
