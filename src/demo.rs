@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::Data;
 use actors::clock::{ReplayClock, SystemClock};
 use actors::demo::{GREEN_TAG, Player};
+use actors::desk::Desk;
 use actors::ports::Clock as _;
 use actors::supervisor::{Register, SetClock};
 use anyhow::Context as _;
 use chrono::NaiveTime;
+use rules::cases::CaseDesk;
 use rules::hall::{HallConfig, Options, Service};
 use rules::ids::{HallId, WindowId};
 use rules::name::Name;
@@ -19,8 +22,11 @@ use rules::number::NumberTemplate;
 use rules::policy::{CallPolicy, GreenRule, Mix, RequeueRule};
 use rules::time::TimeZone;
 use rules::window::{WindowKind, WindowPlan};
+use simulations::departments::Departments;
 use simulations::office::{OfficeDay, recorded_day};
 use simulations::staffing::Staffing;
+use tokio::time::MissedTickBehavior;
+use tracing::warn;
 
 use crate::devices::Place;
 use crate::store::records::AccountRow;
@@ -36,6 +42,9 @@ const FREE_WINDOW: &str = "88";
 
 /// When the first day of a new demonstration begins.
 const FIRST_LOOK: NaiveTime = NaiveTime::from_hms_opt(9, 30, 0).expect("a time of day");
+
+/// Something happens to a case so often.
+const DEPARTMENTS_EVERY: Duration = Duration::from_secs(30);
 
 /// Of how many earlier starts the screens' tokens stay valid.
 const STARTS_REMEMBERED: usize = 2;
@@ -83,9 +92,35 @@ pub async fn start(app: Data<App>, clock: Arc<ReplayClock>, base: &str) -> anyho
         clock.skip_to(zone.at(zone.date_of(clock.now()), FIRST_LOOK));
     }
     let signs = sign_ins(&app, &id).await?;
-    let player = Player::new(hall, clock, office, zone, app.settings.demo.seed);
+    let seed = app.settings.demo.seed;
+    let player = Player::new(hall, clock, office, zone, seed);
     actix_web::rt::spawn(player.play());
+    let departments = Departments::new(seed, id, app.now());
+    actix_web::rt::spawn(work_for_ever(departments, app.cases.clone()));
     Ok(signs.guide(base, app.settings.demo.speed))
+}
+
+/// Cases have no day that could be played faster: their departments work by the clock on the wall.
+async fn work_for_ever(mut departments: Departments, desk: Desk<CaseDesk>) {
+    let mut steps = tokio::time::interval(DEPARTMENTS_EVERY);
+    steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        steps.tick().await;
+        let mut at_work = departments.clone();
+        let read = desk.read(move |desk, now| {
+            let commands = at_work.next(desk, now);
+            (at_work, commands)
+        });
+        let Some((at_work, commands)) = read.await else {
+            continue;
+        };
+        departments = at_work;
+        for command in commands {
+            if let Err(cause) = desk.submit(command, HALL, None).await {
+                warn!(%cause, "a case of the demonstration stays as it is");
+            }
+        }
+    }
 }
 
 fn office_config(office: &OfficeDay, zone: TimeZone) -> anyhow::Result<HallConfig> {
@@ -236,6 +271,7 @@ impl SignIns {
             format!("/console?hall={HALL}&window={FREE_WINDOW}"),
         );
         line("管理 manage", "/manage".to_owned());
+        line("督导台 alert desk", "/desk".to_owned());
         format!(
             "demonstration 演示: a recorded office day at {speed}× speed; the phone page is behind the code of any slip\n\
              {text}  sign in 登录: demo-clerk, demo-manager or demo-supervisor, password 密码 {password}"

@@ -547,6 +547,20 @@ async fn the_demonstration_answers_at_once_and_its_hall_lives() {
         let step = feed.frame("hall.demo").await;
         seen.extend(step["data"]["event"].as_str().map(str::to_owned));
     }
+    // Its departments have cases in hand, and the desk tells of those that are late.
+    let deadline = Instant::now() + PATIENCE;
+    for (rule, count) in [
+        ("R01-near-due-case", 6),
+        ("R02-overdue-case", 4),
+        ("R03-overdue-acceptance", 2),
+        ("R19-parallel-department-late", 1),
+    ] {
+        let path = format!("/alerts?rule={rule}&hall=demo");
+        while list(&admin.get(&path).await.expect(200)["items"]).len() < count {
+            assert!(Instant::now() < deadline, "no {rule}");
+            actix_web::rt::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
     let deadline = Instant::now() + PATIENCE;
     while !server.printed().contains("password 密码 ") {
         assert!(Instant::now() < deadline, "no guide: {}", server.printed());
@@ -558,6 +572,7 @@ async fn the_demonstration_answers_at_once_and_its_hall_lives() {
         "/led/demo/",
         "/kiosk/demo?t=",
         "/console?hall=demo",
+        "/desk",
         "/manage",
     ] {
         assert!(
