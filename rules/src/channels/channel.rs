@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::access::{Access, CallRefusal, Grant, KeyHash, VersionState, is_version};
 use super::access::{GRANTS_MAX, VERSIONS_MAX};
+use super::call::Call;
 use super::event::{ChannelCommand, ChannelEvent};
 use super::health::{Frequency, Health, Reason, Streak, by_shares, by_streak};
 use super::refusal::ChannelRefusal;
@@ -26,6 +27,9 @@ const REASON_MAX_CHARS: usize = 200;
 
 /// Longest maintenance.
 const MAINTENANCE_MAX_SECS: u64 = 30 * 86_400;
+
+/// A call told later than this is history: it says nothing of how the channel is.
+pub const LATE_SECS: u64 = 300;
 
 /// How long a call of a withdrawn version is remarked on.
 const WITHDRAWN_SECS: u64 = 300;
@@ -62,6 +66,9 @@ pub struct Channel {
     /// Refused calls by [`CallRefusal::ALL`].
     refusals: [u64; CallRefusal::ALL.len()],
     withdrawn_at: Option<Timestamp>,
+    /// Calls that were told too late to count.
+    #[serde(default)]
+    late: u64,
     statistics: Statistics,
 }
 
@@ -83,6 +90,7 @@ impl Default for Channel {
             streak: Streak::default(),
             refusals: [0; CallRefusal::ALL.len()],
             withdrawn_at: None,
+            late: 0,
             statistics: Statistics::new(never),
         }
     }
@@ -169,6 +177,21 @@ impl Channel {
         at: Timestamp,
     ) -> Result<(), CallRefusal> {
         self.access.permit(caller, key_hash, version, at)
+    }
+
+    /// Counts the call of a record told at `now`, as [`Channel::record`] does. One that is older than
+    /// [`LATE_SECS`] is counted as late and nothing else.
+    pub fn record_told(&mut self, call: &Call, now: Timestamp) -> bool {
+        if now.secs_since(call.at) > LATE_SECS {
+            self.late += 1;
+            return false;
+        }
+        self.record(&call.measured(), call.refusal(), now)
+    }
+
+    /// Calls that were told too late to count, since the channel was set up.
+    pub const fn late(&self) -> u64 {
+        self.late
     }
 
     /// Counts a call, heard of at `now`; for a refused one also why. Answers whether the health turns

@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 
 use rules::channels::access_log::import::{BAD_LINES_MAX, KEYS_MAX, LINE_MAX};
 use rules::channels::access_log::{Format, Import, LineFault, PatternFault, Report};
+use rules::channels::{Limits, Masking, Outcome};
 use rules::name::Lang;
+use rules::testing::clock;
 
 fn recorded() -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/access-log.txt");
@@ -315,4 +317,52 @@ fn whoever_imports_may_break_off() {
     });
     assert!(flow.is_break());
     assert_eq!((seen, import.progress().1), (10, 10));
+}
+
+#[test]
+fn every_line_of_the_recorded_log_is_a_call_that_may_be_kept() {
+    let log = recorded();
+    let mut import = import(&Format::combined());
+    let (limits, masking) = (Limits::default(), Masking::default());
+    let channel = "web".parse().expect("an id");
+    let mut calls = Vec::new();
+    let flow = import.feed(&log, &mut |line| {
+        let call = line
+            .told()
+            .checked(&channel, String::new, &limits, &masking, clock("09:00"));
+        calls.push(call.unwrap_or_else(|fault| panic!("line {}: {fault}", line.number)));
+        ControlFlow::Continue(())
+    });
+    assert!(flow.is_continue());
+    assert_eq!(calls.len(), 4525);
+    assert_eq!(
+        calls
+            .iter()
+            .filter(|call| call.result == Outcome::Failed)
+            .count(),
+        96
+    );
+    let first = &calls[0];
+    assert!(first.id.starts_with("L1-"), "{}", first.id);
+    assert_eq!(
+        (first.caller.as_str(), first.status),
+        ("83.149.9.0", Some(200))
+    );
+    assert_eq!(
+        first.path_family.as_deref(),
+        Some("/presentations/logstash-monitorama-2013/images/kibana-search.png")
+    );
+    // Strange callers still make a record.
+    let odd = format!(
+        "{} - - [02/Nov/2026:09:00:01 +0800] \"GET /\u{1} HTTP/1.1\" 200 0\n",
+        "长".repeat(40)
+    );
+    let flow = import.feed(odd.as_bytes(), &mut |line| {
+        let call = line
+            .told()
+            .checked(&channel, String::new, &limits, &masking, clock("09:05"));
+        assert_eq!(call.expect("a call").caller, "长".repeat(21));
+        ControlFlow::Continue(())
+    });
+    assert!(flow.is_continue());
 }

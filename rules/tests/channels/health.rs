@@ -299,3 +299,36 @@ fn one_callers_trouble_is_not_anothers() {
         Some(("app", 75.0))
     );
 }
+
+#[test]
+fn a_call_told_late_is_history_and_says_nothing_of_now() {
+    let mut story = Story::new(setup());
+    let told = |at: &str| {
+        let json =
+            serde_json::json!({"caller": "app", "at": clock(at).rfc3339_utc(), "status": 500});
+        let new: rules::channels::NewCall = serde_json::from_value(json).expect("a call");
+        let channel = "sms".parse().expect("an id");
+        let masking = rules::channels::Masking::default();
+        new.checked(
+            &channel,
+            || "1".to_owned(),
+            &Limits::default(),
+            &masking,
+            clock("10:00"),
+        )
+        .expect("a call")
+    };
+    story.at("10:00");
+    for _ in 0..100 {
+        assert!(!story.channel.record_told(&told("09:54:59"), story.now));
+    }
+    assert_eq!(
+        (story.channel.late(), story.channel.streak().failures),
+        (100, 0)
+    );
+    let turns: Vec<bool> = (0..5)
+        .map(|_| story.channel.record_told(&told("09:55:00"), story.now))
+        .collect();
+    assert_eq!(turns, [false, false, false, false, true]);
+    assert_eq!(story.channel.figures(Window::Minute).times.failed, 5);
+}

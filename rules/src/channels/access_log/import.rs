@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::format::{Entry, Format, LineFault};
+use crate::channels::call::NewCall;
 use crate::channels::histogram::Histogram;
 use crate::channels::path::{DEPTH, family_into};
+use crate::channels::setup::TEXT_MAX;
 use crate::channels::statistics::Times;
 use crate::channels::tally::Tally;
+use crate::ids::ID_MAX_CHARS;
 use crate::name::Lang;
 use crate::time::Timestamp;
 
@@ -42,7 +46,7 @@ pub struct BadLine {
 
 impl Serialize for BadLine {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serde_json::json!({
+        json!({
             "line": self.number,
             "reason": {"zh": self.fault.sentence(Lang::Zh), "en": self.fault.sentence(Lang::En)},
             "excerpt": self.excerpt,
@@ -61,6 +65,45 @@ pub struct Line<'a> {
     pub path_family: &'a str,
     /// The same for the same line at the same place: a log that is imported twice tells nothing new.
     pub id: LineId,
+}
+
+impl Line<'_> {
+    /// The call that the line tells of. A path that is no UTF-8 has U+FFFD in places.
+    pub fn told(&self) -> NewCall {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let known = |bytes: &[u8]| (!bytes.is_empty()).then(|| text(bytes));
+        let visible =
+            |id: &String| id.len() <= ID_MAX_CHARS && id.bytes().all(|b| b.is_ascii_graphic());
+        NewCall {
+            id: Some(self.id.to_string()),
+            caller: caller_of(self.caller),
+            version: None,
+            at: self.entry.at,
+            duration_ms: self.entry.micros.map(|micros| micros as f64 / 1000.0),
+            status: self.entry.status,
+            result: None,
+            reason: None,
+            trace_id: known(&self.entry.trace_id).filter(visible),
+            request: Some(json!({
+                "method": known(&self.entry.method), "path": text(&self.entry.target),
+            })),
+            response: self.entry.bytes.map(|bytes| json!({"bytes": bytes})),
+        }
+    }
+}
+
+/// A caller as records have them: one line, not empty, not too long.
+fn caller_of(caller: &str) -> String {
+    let line = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut caller: String = caller.trim().chars().map(line).collect();
+    while caller.len() > TEXT_MAX {
+        caller.pop();
+    }
+    if caller.is_empty() {
+        "unknown".to_owned()
+    } else {
+        caller
+    }
 }
 
 /// Number and checksum of a line.
