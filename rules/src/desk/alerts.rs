@@ -2,7 +2,7 @@
 //!
 //! **Invariants.** `standing` holds exactly the alerts whose state stands, one per rule and subject.
 //! `agenda` holds exactly the next due instant of every alert, group and silence. Who is suppressed
-//! follows from silences in force and inhibiting alerts, so it is worked out here and never asked.
+//! follows from silences in force and inhibiting alerts; `suppression` works it out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -16,15 +16,13 @@ use crate::desk::alert::{Acknowledgement, Alert, Ending, Raise, Shelf, State, Su
 use crate::desk::event::{AckEnd, AlertEvent, HeldBy, Waiting};
 use crate::desk::group::Group;
 use crate::desk::messages::Cause;
-use crate::desk::silence::{Silence, SilencePlan, SilenceState};
+use crate::desk::silence::{Silence, SilenceState};
+use crate::desk::suppression::inhibits;
 use crate::ids::{AlertId, SilenceId};
 use crate::time::Timestamp;
 
 /// Resolutions by hand that are remembered, more than there can be between two passes.
 const BY_HAND_MAX: usize = 256;
-
-/// Ended silences that are still shown.
-const SILENCES_ENDED_MAX: usize = 200;
 
 /// One rule on one subject.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -67,7 +65,7 @@ pub struct Alerts {
     pub(crate) silences: BTreeMap<SilenceId, Silence>,
     pub(crate) agenda: BTreeSet<(Timestamp, Due)>,
     /// Standing alerts that inhibit others.
-    inhibitors: BTreeSet<AlertId>,
+    pub(super) inhibitors: BTreeSet<AlertId>,
     /// Instances whose alert was resolved by hand lately: their watches begin anew.
     pub(crate) by_hand: VecDeque<(Timestamp, Instance)>,
     /// When each of the last alerts was raised, for the load of the desk.
@@ -526,147 +524,7 @@ impl Alerts {
         }
     }
 
-    fn silenced(&mut self, at: Timestamp, by: &str, id: SilenceId, plan: &SilencePlan) {
-        self.last_silence = self.last_silence.max(id.0);
-        let silence = Silence {
-            id,
-            plan: plan.clone(),
-            by: by.to_owned(),
-            made_at: at,
-            state: SilenceState::Planned,
-            ended_at: None,
-        };
-        self.silences.insert(id, silence);
-        let begins = plan.from <= at;
-        let state = [SilenceState::Planned, SilenceState::Active][usize::from(begins)];
-        self.set_silence(at, id, state);
-        let ended = self.silences.values();
-        let ended: Vec<SilenceId> = ended
-            .filter(|silence| silence.state == SilenceState::Ended)
-            .map(|silence| silence.id)
-            .collect();
-        let surplus = ended.len().saturating_sub(SILENCES_ENDED_MAX);
-        ended.iter().take(surplus).for_each(|id| {
-            self.silences.remove(id);
-        });
-    }
-
-    fn set_silence(&mut self, at: Timestamp, id: SilenceId, state: SilenceState) {
-        let Some(silence) = self.silences.get_mut(&id) else {
-            return;
-        };
-        if let Some(due) = silence.due() {
-            self.agenda.remove(&(due, Due::Silence(id)));
-        }
-        silence.state = state;
-        if state == SilenceState::Ended {
-            silence.ended_at = Some(at);
-        }
-        if let Some(due) = silence.due() {
-            self.agenda.insert((due, Due::Silence(id)));
-        }
-        let matcher = silence.plan.matcher.clone();
-        self.refresh_suppressions(at, |alert| matcher.matches(alert));
-    }
-
-    /// What suppresses an alert, if anything: a silence before an inhibiting alert.
-    fn suppression_of(&self, alert: &Alert) -> Option<Suppression> {
-        let mut silences = self.silences.values();
-        let silence = silences.find(|silence| {
-            silence.state == SilenceState::Active && silence.plan.matcher.matches(alert)
-        });
-        if let Some(silence) = silence {
-            return Some(Suppression::Silence(silence.id));
-        }
-        let mut others = self.inhibitors.iter();
-        others
-            .find(|id| {
-                self.all
-                    .get(id)
-                    .is_some_and(|other| inhibits(&other.raise, alert))
-            })
-            .copied()
-            .map(Suppression::Alert)
-    }
-
-    /// Works out anew who is suppressed, after a silence or an inhibiting alert came or went.
-    fn refresh_suppressions(&mut self, at: Timestamp, touches: impl Fn(&Alert) -> bool) {
-        let standing = self.standing.values().filter_map(|id| self.all.get(id));
-        let touched = standing
-            .filter(|alert| touches(alert))
-            .map(|alert| alert.id);
-        for id in touched.collect::<Vec<_>>() {
-            let Some(alert) = self.all.get(&id) else {
-                continue;
-            };
-            let (before, after) = (alert.suppressed_by, self.suppression_of(alert));
-            if before == after {
-                continue;
-            }
-            if let Some(alert) = self.all.get_mut(&id) {
-                alert.suppressed_by = after;
-                let what = ["suppression_ended", "suppressed"][usize::from(after.is_some())];
-                alert.note(at, "clock", what, after.or(before).map(|by| by.to_string()));
-            }
-            let silence = |by: Option<Suppression>| matches!(by, Some(Suppression::Silence(_)));
-            let over = silence(before) && !silence(after);
-            if after.is_some() {
-                self.muted(at, id);
-            }
-            if over || after.is_none() {
-                self.unmuted(at, id, over.then_some(Cause::SilenceEnded));
-            }
-        }
-    }
-
-    /// Nobody is to be told of this alert any longer.
-    fn muted(&mut self, at: Timestamp, id: AlertId) {
-        let Some(alert) = self.all.get_mut(&id) else {
-            return;
-        };
-        let key = alert.raise.group.clone();
-        if let Some(group) = self.groups.get_mut(&key) {
-            group.unwait(id);
-            alert.owed = group.again.remove(&id).or(alert.owed);
-        }
-        self.replan_alert(id);
-        self.replan_group(at, &key);
-    }
-
-    /// It may be told again: as raised if it never was, else for this cause or one that it was kept
-    /// from being told for, if there is one. While something else still keeps it, it stays owed.
-    fn unmuted(&mut self, at: Timestamp, id: AlertId, cause: Option<Cause>) {
-        let Some(alert) = self.all.get_mut(&id) else {
-            return;
-        };
-        if !alert.state.stands() {
-            return;
-        }
-        alert.owed = cause.or(alert.owed);
-        if alert.is_muted() {
-            return;
-        }
-        let cause = alert.owed.take();
-        let (key, severity) = (alert.raise.group.clone(), alert.severity_now);
-        let group = self.groups.entry(key.clone()).or_default();
-        group.repeat_secs = alert.raise.repeat_secs;
-        group.single = key == id.to_string();
-        match cause {
-            _ if !group.told.contains(&id) => group.wait(id, severity),
-            Some(cause) => {
-                group.again.insert(id, cause);
-            }
-            None => (),
-        }
-        self.replan_alert(id);
-        self.replan_group(at, &key);
-    }
-
-    fn tell_again(&mut self, at: Timestamp, id: AlertId, cause: Cause) {
-        self.unmuted(at, id, Some(cause));
-    }
-
-    fn replan_alert(&mut self, id: AlertId) {
+    pub(super) fn replan_alert(&mut self, id: AlertId) {
         let Some(alert) = self.all.get_mut(&id) else {
             return;
         };
@@ -683,7 +541,7 @@ impl Alerts {
         alert.due = next;
     }
 
-    fn replan_group(&mut self, at: Timestamp, key: &str) {
+    pub(super) fn replan_group(&mut self, at: Timestamp, key: &str) {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
@@ -700,16 +558,6 @@ impl Alerts {
             self.agenda.insert((due, Due::Group(key.to_owned())));
         }
     }
-}
-
-/// Whether an alert raised so keeps this one quiet, as long as it stands.
-pub(crate) fn inhibits(raise: &Raise, alert: &Alert) -> bool {
-    raise.hall == alert.raise.hall
-        && (&raise.rule, &raise.subject) != (&alert.raise.rule, &alert.raise.subject)
-        && raise
-            .inhibits
-            .iter()
-            .any(|rule| **rule == *alert.raise.rule)
 }
 
 /// The entries of one rule.

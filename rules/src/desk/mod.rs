@@ -2,7 +2,7 @@
 //!
 //! * [`alert`], [`alerts`]: one alert from raised to closed, and all of them.
 //! * [`pass`], `observe`: a pass over the rules and what it found; `handle`: what people do; `tell`: what time
-//!   brings, and who is told; [`group`], [`silence`]: how little.
+//!   brings, and who is told; [`group`], [`silence`], `suppression`: how little.
 //! * [`rulebook`]: the rules with their versions. [`load`]: what the desk has to bear.
 //! * [`orders`], [`problems`], [`messages`], [`receivers`]: what follows from an alert; `given`:
 //!   whoever gets something to do is told.
@@ -29,6 +29,7 @@ pub mod receivers;
 pub mod refusal;
 pub mod rulebook;
 pub mod silence;
+mod suppression;
 mod tell;
 
 use std::collections::BTreeMap;
