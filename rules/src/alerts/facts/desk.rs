@@ -50,8 +50,8 @@ pub const VARIABLES: &[Variable] = &[
     number(
         "orders_open",
         Unit::Count,
-        "未关闭工单数",
-        "work orders that are not closed",
+        "未办完工单数",
+        "work orders whose work is not done",
     ),
     number(
         "orders_overdue",
@@ -62,8 +62,8 @@ pub const VARIABLES: &[Variable] = &[
     number(
         "problems_open",
         Unit::Count,
-        "未关闭问题数",
-        "items on the problem list that are not closed",
+        "未整改问题数",
+        "items on the problem list that are not corrected",
     ),
     number(
         "problems_overdue",

@@ -119,13 +119,13 @@ pub const HALL: &[Variable] = &[
         "no_show_percent",
         Unit::Percent,
         "预约失约占比",
-        "appointments of today whose holder did not come; missing until appointments are known",
+        "appointments of today whose holder did not come; missing until bookings come with the product",
     ),
     number(
         "appointments_due",
         Unit::Count,
         "已到时预约数",
-        "appointments of today whose time has passed; missing until appointments are known",
+        "appointments of today whose time has passed; missing until bookings come with the product",
     ),
 ];
 
