@@ -8,14 +8,14 @@ mod support;
 mod prometheus;
 
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actors::clock::ReplayClock;
 use actors::desk::Desk;
 use actors::journal::Journal;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use rules::alerts::catalogue;
 use rules::alerts::engine::{Compiled, Engine, Observation};
 use rules::alerts::rule::Rule;
@@ -35,7 +35,8 @@ rules: what a pass over many rule instances costs, events and their durable appe
 
   cargo bench --bench rules [-- OPTIONS]
 
-  --passes N         passes of each size (40)
+  --passes N         passes of each shape (40)
+  --shape RxS        only this: rules of each kind x subjects of each kind
   --prometheus PATH  the program to measure beside ours (prometheus)
   --seconds N        how long it is measured (30)
   --quick            5 passes
@@ -58,52 +59,71 @@ const TURNS_ONE_IN: u64 = 100;
 const SHAPES: [(usize, usize); 5] = [(1, 5_000), (50, 100), (5_000, 1), (10, 5_000), (500, 100)];
 const START: Timestamp = Timestamp::from_millis(1_767_574_800_000);
 
-struct Options {
-    launch: Launch,
-    passes: u64,
-    prometheus: Option<String>,
-    seconds: u64,
-}
-
 fn main() -> ExitCode {
     let mut args = Args::read(USAGE);
     let quick = args.flag("--quick");
     if skipped_when_unoptimised("rules", quick) {
         return ExitCode::SUCCESS;
     }
-    let options = Options {
-        launch: match Launch::from_args(&mut args) {
-            Ok(launch) => launch,
-            Err(error) => args.refuse(&format!("{error:#}")),
-        },
-        passes: args
-            .value("--passes")
-            .unwrap_or(if quick { 5 } else { PASSES }),
-        prometheus: args.value("--prometheus"),
-        seconds: args.value("--seconds").unwrap_or(30),
+    let launch = match Launch::from_args(&mut args) {
+        Ok(launch) => launch,
+        Err(error) => args.refuse(&format!("{error:#}")),
     };
+    let passes = args
+        .value("--passes")
+        .unwrap_or(if quick { 5 } else { PASSES });
+    let shape: Option<String> = args.value("--shape");
+    let prometheus = args.value("--prometheus");
+    let seconds = args.value("--seconds").unwrap_or(30);
     args.finish();
-    // The desk's actor needs arbiters, and those a system.
-    let system = actix::System::new();
-    let measured = system.block_on(measure_all(options));
-    run(std::future::ready(measured))
+    if let Some(shape) = shape {
+        // The desk's actor needs arbiters, and those a system.
+        let measured = actix::System::new().block_on(measure_one(&launch, &shape, passes));
+        return run(std::future::ready(measured));
+    }
+    run(async move {
+        let mut report = measure_each(passes)?;
+        report.put("prometheus", prometheus::measure(prometheus, seconds));
+        Ok(report)
+    })
 }
 
-async fn measure_all(options: Options) -> Result<Report> {
+/// Each shape in a process of its own, so that none pays for what another left behind.
+fn measure_each(passes: u64) -> Result<Report> {
     let mut report = Report::new("rules");
     report.put("conditions", json!([E1, E2]));
     report.put("turning_percent", json!(100.0 / TURNS_ONE_IN as f64));
     let mut figures = Vec::new();
     for (rules, subjects) in SHAPES {
-        progress(&format!("{rules} rules, {subjects} subjects of each kind"));
-        let scratch = options.launch.scratch("rules")?;
-        let data = scratch.data()?;
-        report.put("machine", machine(&data, false));
-        figures.push(measure(rules, subjects, options.passes, &data).await?);
+        let shape = format!("{rules}x{subjects}");
+        progress(&format!("{shape} of each kind"));
+        let own = std::env::current_exe()?;
+        let passes = passes.to_string();
+        let output = std::process::Command::new(own)
+            .args(["--bench", "--shape", &shape, "--passes", &passes])
+            .args(std::env::args().skip_while(|one| one != "--dir").take(2))
+            .stderr(Stdio::inherit())
+            .output()?;
+        ensure!(output.status.success(), "{shape} failed");
+        let printed: Json = serde_json::from_slice(&output.stdout)?;
+        report.put("machine", printed["machine"].clone());
+        figures.push(printed["instances"].clone());
     }
     report.put("instances", json!(figures));
-    let beside = prometheus::measure(options.prometheus, options.seconds);
-    report.put("prometheus", beside);
+    Ok(report)
+}
+
+async fn measure_one(launch: &Launch, shape: &str, passes: u64) -> Result<Report> {
+    let (rules, subjects) = shape
+        .split_once('x')
+        .and_then(|(rules, subjects)| Some((rules.parse().ok()?, subjects.parse().ok()?)))
+        .context("--shape is rules x subjects, such as 50x100")?;
+    let scratch = launch.scratch("rules")?;
+    let data = scratch.data()?;
+    let mut report = Report::new("rules");
+    report.put("machine", machine(&data, false));
+    let figures = measure(rules, subjects, passes, &data).await?;
+    report.put("instances", figures);
     Ok(report)
 }
 
@@ -250,7 +270,6 @@ async fn measure(rules: usize, subjects: usize, passes: u64, data: &Path) -> Res
     let (cpu, begun, seq) = before.context("a pass is measured")?;
     let wall = begun.elapsed().as_secs_f64() * 1e3;
     let cpu = (settled(&mut meter).await - cpu) * 1e3;
-    arbiter.stop();
     let each = |sum: f64| rounded(sum / passes as f64);
     Ok(json!({
         "instances": engine.len(),
