@@ -1,6 +1,6 @@
 -- A whole batch: $1 steps, $2 owner, $3 events, $4 keys, $5 tickets that may cross windows, $6 tickets,
 -- $7 items.
--- In the lists each row is parsed once, not once per column.
+-- The lists are parsed once, not once per row and column.
 
 update heads set seq = step.value ->> 'last'
 from json_each($1) as step
@@ -12,14 +12,14 @@ where heads.stream = step.value ->> 'stream'
 -- How many heads moved: the one row that this batch returns.
 select changes();
 
-with rows as materialized (select jsonb(value) as row from json_each($3))
+with rows as materialized (select value as row from jsonb_each($3))
 insert into events (stream, seq, at, kind, by, body)
 select
     row ->> 'stream', row ->> 'seq', row ->> 'at', row ->> 'kind', row ->> 'by',
     row ->> 'body'
 from rows;
 
-with rows as materialized (select jsonb(value) as row from json_each($4))
+with rows as materialized (select value as row from jsonb_each($4))
 insert into idempotency (stream, key, fingerprint, first_seq, count, at)
 select
     row ->> 'stream', row ->> 'key', row ->> 'fingerprint', row ->> 'first_seq',
@@ -35,7 +35,7 @@ where tickets.hall = row.value ->> 'hall'
     and tickets."window" <> row.value ->> 'window';
 
 -- The day of issue stays as it was first written.
-with rows as materialized (select jsonb(value) as row from json_each($6))
+with rows as materialized (select value as row from jsonb_each($6))
 insert into tickets (
     hall, id, day, issued_day, number, round, service, state, "window", clerk, channel, class,
     green, tags, holder_kind, name_masked, id_masked, phone_masked, person, appointment,
@@ -67,7 +67,7 @@ on conflict (hall, id) do update set
     wait_secs = excluded.wait_secs, service_secs = excluded.service_secs, stars = excluded.stars,
     rated_at = excluded.rated_at, body = excluded.body;
 
-with rows as materialized (select jsonb(value) as row from json_each($7))
+with rows as materialized (select value as row from jsonb_each($7))
 insert into items (
     kind, id, state, hall, department, person, about, topic, subject, rank, opened_at, due_at,
     ended_at, body
