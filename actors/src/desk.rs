@@ -96,6 +96,15 @@ impl<M: Machine, R: Send + 'static> Message for Read<M, R> {
 #[rtype(result = "()")]
 struct KeepSnapshot;
 
+type Change<M, R> = Box<dyn FnOnce(&mut M, Timestamp) -> R + Send>;
+
+/// Changes of the machine what is no event.
+struct Update<M, R>(Change<M, R>);
+
+impl<M: Machine, R: Send + 'static> Message for Update<M, R> {
+    type Result = R;
+}
+
 /// Time has passed.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -127,7 +136,21 @@ impl<M: Machine> Desk<M> {
         clock: Arc<dyn Clock>,
         arbiter: ArbiterHandle,
     ) -> Result<Self, PortError> {
-        let first = load::<M>(&**journal.store()).await?;
+        let stream = StreamId::of_machine(M::NAME);
+        Self::start_on(stream, journal, clock, arbiter).await
+    }
+
+    /// Like [`Self::start`], for one of several machines of a kind, each with a stream of its own.
+    ///
+    /// # Errors
+    /// The store does not answer, or holds what cannot be.
+    pub async fn start_on(
+        stream: StreamId,
+        journal: Journal,
+        clock: Arc<dyn Clock>,
+        arbiter: ArbiterHandle,
+    ) -> Result<Self, PortError> {
+        let first = load::<M>(&**journal.store(), &stream).await?;
         let (seq, changed) = watch::channel(first.machine.seq());
         let desk = Self {
             actor: Arc::default(),
@@ -137,9 +160,11 @@ impl<M: Machine> Desk<M> {
         let start = {
             let actor = Arc::clone(&desk.actor);
             let journal = journal.clone();
+            let stream = stream.clone();
             move |loaded| {
                 let (gone, ended) = oneshot::channel();
                 let shell = DeskActor::new(
+                    stream.clone(),
                     loaded,
                     journal.clone(),
                     Arc::clone(&clock),
@@ -151,7 +176,7 @@ impl<M: Machine> Desk<M> {
                 ended
             }
         };
-        tokio::spawn(keep_alive(start(first), journal, start));
+        tokio::spawn(keep_alive(stream, start(first), journal, start));
         Ok(desk)
     }
 
@@ -185,6 +210,16 @@ impl<M: Machine> Desk<M> {
         actor.send(Read(Box::new(read))).await.ok()
     }
 
+    /// Changes what is no event, such as counts of what is kept elsewhere, and journals what follows
+    /// from it. `None` while the machine is being rebuilt.
+    pub async fn update<R: Send + 'static>(
+        &self,
+        update: impl FnOnce(&mut M, Timestamp) -> R + Send + 'static,
+    ) -> Option<R> {
+        let actor = self.actor()?;
+        actor.send(Update(Box::new(update))).await.ok()
+    }
+
     /// The machine's sequence number, to be awaited.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changed.clone()
@@ -209,24 +244,22 @@ fn gone<R: std::error::Error>() -> SubmitError<R> {
 
 /// Builds the machine anew from the journal each time its actor ends.
 async fn keep_alive<M: Machine>(
+    stream: StreamId,
     mut ended: oneshot::Receiver<()>,
     journal: Journal,
     start: impl Fn(Loaded<M>) -> oneshot::Receiver<()>,
 ) {
     loop {
         let _ = (&mut ended).await;
-        warn!(
-            desk = M::NAME,
-            "desk ended; building it again from the journal"
-        );
+        warn!(desk = %stream, "desk ended; building it again from the journal");
         loop {
             tokio::time::sleep(REBUILD_AFTER).await;
-            match load::<M>(&**journal.store()).await {
+            match load::<M>(&**journal.store(), &stream).await {
                 Ok(loaded) => {
                     ended = start(loaded);
                     break;
                 }
-                Err(cause) => error!(desk = M::NAME, %cause, "desk cannot be built yet"),
+                Err(cause) => error!(desk = %stream, %cause, "desk cannot be built yet"),
             }
         }
     }
@@ -244,20 +277,22 @@ pub struct Loaded<M> {
 ///
 /// # Errors
 /// The store does not answer, or holds what cannot be.
-pub async fn load<M: Machine>(store: &dyn Store) -> Result<Loaded<M>, PortError> {
-    let stream = StreamId::of_machine(M::NAME);
-    let head = store.acquire(&stream).await?;
+pub async fn load<M: Machine>(
+    store: &dyn Store,
+    stream: &StreamId,
+) -> Result<Loaded<M>, PortError> {
+    let head = store.acquire(stream).await?;
     let (mut machine, mut snapshot) = (M::default(), (0, 0));
-    if let Some((seq, body)) = store.latest_snapshot(&stream).await? {
+    if let Some((seq, body)) = store.latest_snapshot(stream).await? {
         match serde_json::from_str(&body) {
             Ok(kept) => (machine, snapshot) = (kept, (seq, body.len() as u64)),
             Err(cause) => {
-                warn!(desk = M::NAME, seq, %cause, "snapshot not readable; replaying from the start");
+                warn!(desk = %stream, seq, %cause, "snapshot not readable; replaying from the start");
             }
         }
     }
     loop {
-        let page = store.read_after(&stream, machine.seq(), PAGE).await?;
+        let page = store.read_after(stream, machine.seq(), PAGE).await?;
         if page.is_empty() {
             break;
         }
@@ -318,6 +353,7 @@ fn again<M: Machine>(recorded: Vec<Recorded<M::Event>>) -> Arc<Done<M>> {
 
 /// One machine, one command at a time.
 pub struct DeskActor<M: Machine> {
+    stream: StreamId,
     machine: M,
     epoch: i64,
     journal: Journal,
@@ -326,6 +362,8 @@ pub struct DeskActor<M: Machine> {
     /// Sequence number and bytes of the last snapshot.
     snapshot: (u64, u64),
     changed: Arc<watch::Sender<u64>>,
+    /// Whether there is something that only a snapshot keeps.
+    updated: bool,
     wake: Option<SpawnHandle>,
     /// Tells the keeper when this value is dropped, for whatever reason.
     _gone: oneshot::Sender<()>,
@@ -333,6 +371,7 @@ pub struct DeskActor<M: Machine> {
 
 impl<M: Machine> DeskActor<M> {
     fn new(
+        stream: StreamId,
         loaded: Loaded<M>,
         journal: Journal,
         clock: Arc<dyn Clock>,
@@ -340,6 +379,7 @@ impl<M: Machine> DeskActor<M> {
         gone: oneshot::Sender<()>,
     ) -> Self {
         Self {
+            stream,
             machine: loaded.machine,
             epoch: loaded.epoch,
             journal,
@@ -350,6 +390,7 @@ impl<M: Machine> DeskActor<M> {
             },
             snapshot: loaded.snapshot,
             changed,
+            updated: false,
             wake: None,
             _gone: gone,
         }
@@ -361,6 +402,7 @@ impl<M: Machine> DeskActor<M> {
             return answered(answer);
         }
         let now = self.clock.now();
+        self.machine.advance(now);
         let due = self.machine.elapse(now);
         if due.is_empty() {
             return self.carry_out(submit, now);
@@ -395,7 +437,7 @@ impl<M: Machine> DeskActor<M> {
         if key.is_none() {
             return answered(Err(SubmitError::Refused(refusal)));
         }
-        let question = Append::nothing(Self::stream(), self.epoch, key.clone());
+        let question = Append::nothing(self.stream.clone(), self.epoch, key.clone());
         let asked = wrap_future::<_, Self>(self.journal.clone().append(question));
         Box::pin(
             asked.then(move |result, desk, _| -> Step<Self, Submitted<M>> {
@@ -445,7 +487,7 @@ impl<M: Machine> DeskActor<M> {
         let append = Append {
             events: entries,
             items: self.machine.items(&recorded),
-            ..Append::nothing(Self::stream(), self.epoch, key.clone())
+            ..Append::nothing(self.stream.clone(), self.epoch, key.clone())
         };
         let written = wrap_future::<_, Self>(self.journal.clone().append(append));
         Box::pin(
@@ -471,7 +513,7 @@ impl<M: Machine> DeskActor<M> {
             AppendError::Overloaded => SubmitError::Overloaded,
             AppendError::Port(PortError::Unavailable(cause)) => SubmitError::Unavailable(cause),
             cause => {
-                error!(desk = M::NAME, %cause, "write refused or its outcome unknown; the desk is rebuilt");
+                error!(desk = %self.stream, %cause, "write refused or its outcome unknown; the desk is rebuilt");
                 ctx.stop();
                 gone()
             }
@@ -490,8 +532,8 @@ impl<M: Machine> DeskActor<M> {
             return answered(Err(SubmitError::KeyReused));
         }
         let store = Arc::clone(self.journal.store());
+        let stream = self.stream.clone();
         let read = async move {
-            let stream = Self::stream();
             let stored = store.read_after(&stream, first_seq - 1, count as u32);
             let events = stored.await?.into_iter().map(decode);
             events.collect::<Result<Vec<_>, PortError>>()
@@ -543,10 +585,6 @@ impl<M: Machine> DeskActor<M> {
             ctx.notify_later(Wake, sleep + Duration::from_millis(5))
         });
     }
-
-    fn stream() -> StreamId {
-        StreamId::of_machine(M::NAME)
-    }
 }
 
 impl<M: Machine> Actor for DeskActor<M> {
@@ -554,10 +592,11 @@ impl<M: Machine> Actor for DeskActor<M> {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        self.machine.resume(self.clock.now());
         self.changed.send_replace(self.machine.seq());
         self.rearm(ctx);
         info!(
-            desk = M::NAME,
+            desk = %self.stream,
             seq = self.machine.seq(),
             epoch = self.epoch,
             "desk is live"
@@ -579,6 +618,7 @@ impl<M: Machine> Handler<Wake> for DeskActor<M> {
     fn handle(&mut self, _: Wake, _: &mut Self::Context) -> Self::Result {
         in_turn(|desk: &mut Self, ctx| {
             let now = desk.clock.now();
+            desk.machine.advance(now);
             let due = desk.machine.elapse(now);
             if due.is_empty() {
                 desk.rearm(ctx);
@@ -587,9 +627,35 @@ impl<M: Machine> Handler<Wake> for DeskActor<M> {
             let commit = desk.commit(due, "clock", now, None);
             Box::pin(commit.map(|result, desk, ctx| {
                 if let Err(cause) = result {
-                    warn!(desk = M::NAME, %cause, "what fell due could not be written yet");
+                    warn!(desk = %desk.stream, %cause, "what fell due could not be written yet");
                     desk.wake = Some(ctx.notify_later(Wake, Duration::from_secs(1)));
                 }
+            }))
+        })
+    }
+}
+
+impl<M: Machine, R: Send + 'static> Handler<Update<M, R>> for DeskActor<M> {
+    type Result = AtomicResponse<Self, R>;
+
+    fn handle(&mut self, Update(update): Update<M, R>, _: &mut Self::Context) -> Self::Result {
+        in_turn(|desk: &mut Self, ctx| {
+            let now = desk.clock.now();
+            let answer = update(&mut desk.machine, now);
+            desk.updated = true;
+            desk.machine.advance(now);
+            let due = desk.machine.elapse(now);
+            if due.is_empty() {
+                desk.rearm(ctx);
+                return answered(answer);
+            }
+            let commit = desk.commit(due, "clock", now, None);
+            Box::pin(commit.map(move |result, desk: &mut Self, ctx| {
+                if let Err(cause) = result {
+                    warn!(desk = %desk.stream, %cause, "what followed could not be written yet");
+                    desk.wake = Some(ctx.notify_later(Wake, Duration::from_secs(1)));
+                }
+                answer
             }))
         })
     }
@@ -612,13 +678,15 @@ impl<M: Machine> Handler<KeepSnapshot> for DeskActor<M> {
         let seq = self.machine.seq();
         let store = Arc::clone(self.journal.store());
         let body = match serde_json::to_string(&self.machine) {
-            Ok(body) if seq > self.snapshot.0 => body,
+            Ok(body) if seq > self.snapshot.0 || self.updated => body,
             _ => return Box::pin(std::future::ready(())),
         };
         self.snapshot = (seq, body.len() as u64);
+        self.updated = false;
+        let stream = self.stream.clone();
         Box::pin(async move {
-            if let Err(cause) = store.keep_snapshot(&Self::stream(), seq, body).await {
-                warn!(desk = M::NAME, seq, %cause, "snapshot not kept; the journal has it all");
+            if let Err(cause) = store.keep_snapshot(&stream, seq, body).await {
+                warn!(desk = %stream, seq, %cause, "snapshot not kept; the journal has it all");
             }
         })
     }

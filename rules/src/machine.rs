@@ -59,7 +59,8 @@ pub trait Machine: Default + Serialize + DeserializeOwned + Send + Unpin + 'stat
     type Event: JournalEvent;
     type Refusal: Refuse;
 
-    /// Name of its journal, e.g. `cases`; one machine of each name lives in a database.
+    /// Name of its journal, e.g. `cases`; where there are several of a kind,
+    /// each has its id behind it.
     const NAME: &'static str;
 
     /// Sequence number of the last event applied, 0 before the first.
@@ -81,6 +82,16 @@ pub trait Machine: Default + Serialize + DeserializeOwned + Send + Unpin + 'stat
 
     /// When [`Machine::elapse`] has something to say next, as far as is known.
     fn next_deadline(&self) -> Option<Timestamp>;
+
+    /// The program starts again at `now`, with a machine from its snapshot and events.
+    fn resume(&mut self, now: Timestamp) {
+        let _ = now;
+    }
+
+    /// Lets time pass, where that changes what no event tells of. Called before [`Machine::elapse`].
+    fn advance(&mut self, now: Timestamp) {
+        let _ = now;
+    }
 
     /// What has fallen due until `now`, in order of time.
     fn elapse(&self, now: Timestamp) -> Vec<Self::Event>;

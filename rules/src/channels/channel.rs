@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::access::{Access, CallRefusal, Grant, KeyHash, VersionState, is_version};
 use super::access::{GRANTS_MAX, VERSIONS_MAX};
-use super::call::Call;
 use super::event::{ChannelCommand, ChannelEvent};
 use super::health::{Frequency, Health, Reason, Streak, by_shares, by_streak};
 use super::refusal::ChannelRefusal;
@@ -69,6 +68,9 @@ pub struct Channel {
     /// Calls that were told too late to count.
     #[serde(default)]
     late: u64,
+    /// The place in the history of the last call that was counted.
+    #[serde(default)]
+    counted: u64,
     statistics: Statistics,
 }
 
@@ -91,6 +93,7 @@ impl Default for Channel {
             refusals: [0; CallRefusal::ALL.len()],
             withdrawn_at: None,
             late: 0,
+            counted: 0,
             statistics: Statistics::new(never),
         }
     }
@@ -179,14 +182,20 @@ impl Channel {
         self.access.permit(caller, key_hash, version, at)
     }
 
-    /// Counts the call of a record told at `now`, as [`Channel::record`] does. One that is older than
-    /// [`LATE_SECS`] is counted as late and nothing else.
-    pub fn record_told(&mut self, call: &Call, now: Timestamp) -> bool {
-        if now.secs_since(call.at) > LATE_SECS {
+    /// Counts a call made at `at` and told at `now`, as [`Channel::record`] does. One that is older
+    /// than [`LATE_SECS`] is counted as late and nothing else.
+    pub fn record_told(
+        &mut self,
+        at: Timestamp,
+        call: &Measured<'_>,
+        refusal: Option<CallRefusal>,
+        now: Timestamp,
+    ) -> bool {
+        if now.secs_since(at) > LATE_SECS {
             self.late += 1;
             return false;
         }
-        self.record(&call.measured(), call.refusal(), now)
+        self.record(call, refusal, now)
     }
 
     /// Calls that were told too late to count, since the channel was set up.
@@ -217,14 +226,15 @@ impl Channel {
         !self.changes_too_often(now) && by_streak(self.health, self.streak, &limits).is_some()
     }
 
-    /// Lets time pass: what is older than the windows drops out of the figures.
-    pub fn advance(&mut self, now: Timestamp) {
-        self.statistics.advance(self.time_zone(), now);
+    /// The place in the history of the last call that was counted: after a restart the later ones
+    /// are recorded once more, since a snapshot may be older than the history.
+    pub const fn counted(&self) -> u64 {
+        self.counted
     }
 
-    /// The program starts again at `now`, with a channel from a snapshot and the journal.
-    pub fn resume(&mut self, now: Timestamp) {
-        self.statistics.resume(self.time_zone(), now);
+    /// The calls up to this place in the history are counted.
+    pub fn count_to(&mut self, place: u64) {
+        self.counted = self.counted.max(place);
     }
 
     /// What the channel's health should be, if it is not what it is.
@@ -479,6 +489,15 @@ impl Machine for Channel {
 
     /// Each channel has a journal of its own: its name goes with its id.
     const NAME: &'static str = "channel";
+
+    fn resume(&mut self, now: Timestamp) {
+        self.statistics.resume(self.time_zone(), now);
+    }
+
+    /// What is older than the windows drops out of the figures.
+    fn advance(&mut self, now: Timestamp) {
+        self.statistics.advance(self.time_zone(), now);
+    }
 
     fn seq(&self) -> u64 {
         self.seq

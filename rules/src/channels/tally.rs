@@ -16,6 +16,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub const ALL: [Self; 3] = [Self::Ok, Self::Failed, Self::Refused];
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",

@@ -320,14 +320,26 @@ fn a_call_told_late_is_history_and_says_nothing_of_now() {
     };
     story.at("10:00");
     for _ in 0..100 {
-        assert!(!story.channel.record_told(&told("09:54:59"), story.now));
+        assert!(!story.channel.record_told(
+            told("09:54:59").at,
+            &told("09:54:59").measured(),
+            None,
+            story.now
+        ));
     }
     assert_eq!(
         (story.channel.late(), story.channel.streak().failures),
         (100, 0)
     );
     let turns: Vec<bool> = (0..5)
-        .map(|_| story.channel.record_told(&told("09:55:00"), story.now))
+        .map(|_| {
+            story.channel.record_told(
+                told("09:55:00").at,
+                &told("09:55:00").measured(),
+                None,
+                story.now,
+            )
+        })
         .collect();
     assert_eq!(turns, [false, false, false, false, true]);
     assert_eq!(story.channel.figures(Window::Minute).times.failed, 5);
