@@ -23,6 +23,7 @@ use rules::ids::{HallId, TicketId};
 use tracing::warn;
 
 use self::usual::UsualDays;
+use crate::channels::{ChannelSource, Channels};
 use crate::devices::Devices;
 use crate::store::Records;
 
@@ -43,6 +44,7 @@ impl Alerting {
         desk: Desk<AlertDesk>,
         cases: Desk<CaseDesk>,
         devices: Arc<Devices>,
+        channels: Channels,
         records: Records,
         every: Duration,
     ) -> anyhow::Result<Self> {
@@ -58,6 +60,7 @@ impl Alerting {
                 registered: Arc::default(),
             }),
             devices: Arc::new(DeviceSource(devices)),
+            channels: Arc::new(ChannelSource(channels)),
             usual: Arc::new(UsualDays::new(records)),
         };
         let hub = system.hub.clone();
@@ -84,12 +87,17 @@ struct Known {
     halls: Arc<Halls>,
     cases: Arc<CaseSource>,
     devices: Arc<DeviceSource>,
+    channels: Arc<ChannelSource>,
     usual: Arc<UsualDays>,
 }
 
 impl Sources for Known {
     fn all(&self) -> Vec<Arc<dyn FactSource>> {
-        let mut all: Vec<Arc<dyn FactSource>> = vec![self.cases.clone(), self.devices.clone()];
+        let mut all: Vec<Arc<dyn FactSource>> = vec![
+            self.cases.clone(),
+            self.devices.clone(),
+            self.channels.clone(),
+        ];
         for (id, handle) in self.halls.all() {
             let registered = Arc::clone(&self.cases.registered);
             all.push(Arc::new(HallSource {

@@ -25,6 +25,7 @@ pub struct Settings {
     pub session: Session,
     pub devices: Devices,
     pub alerts: Alerts,
+    pub channels: Channels,
     pub strips: Strips,
     pub voice: Voice,
     pub cases: Cases,
@@ -94,6 +95,13 @@ pub struct Voice {
 #[serde(deny_unknown_fields)]
 pub struct Alerts {
     pub pass_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channels {
+    /// Days for which each call is remembered.
+    pub remembered_days: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -173,6 +181,10 @@ impl Settings {
             "devices.silent_secs must be at least 1"
         );
         crate::cases::settings(&self.cases)?;
+        ensure!(
+            self.channels.remembered_days > 0,
+            "channels.remembered_days must be 1 at the least"
+        );
         ensure!(
             (100..=60_000).contains(&self.alerts.pass_ms),
             "alerts.pass_ms must lie between 100 and 60000"

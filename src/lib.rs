@@ -6,6 +6,7 @@
 
 pub mod alerting;
 pub mod cases;
+pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod demo;
@@ -40,6 +41,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::alerting::Alerting;
+use crate::channels::Channels;
 use crate::config::Settings;
 use crate::devices::Devices;
 use crate::notices::driver::Lanes;
@@ -118,12 +120,16 @@ impl Application {
             .start_desk(Arc::new(SystemClock))
             .await
             .context("could not rebuild the alert desk")?;
+        let channels = Channels::start(system.journal.clone(), stores.records.clone())
+            .await
+            .context("could not rebuild the channels")?;
         let every = Duration::from_millis(settings.alerts.pass_ms);
         let alerting = Alerting::start(
             &system,
             desk.clone(),
             cases.clone(),
             devices.clone(),
+            channels.clone(),
             stores.records.clone(),
             every,
         )
@@ -133,6 +139,7 @@ impl Application {
             alerting,
             cases,
             case_settings,
+            channels,
             desk,
             push: DeskPush::default(),
             lanes: Lanes::default(),
@@ -199,6 +206,7 @@ impl Application {
         info!("stopping");
         app.strips.farewell().await;
         app.cases.keep_snapshot().await;
+        app.channels.keep_all().await;
         app.desk.keep_snapshot().await;
         let _ = app.system.supervisor.send(KeepAll).await;
         Ok(())
@@ -247,6 +255,11 @@ async fn prune_for_ever(app: Data<App>) {
     loop {
         if let Err(cause) = app.records.prune(app.now()).await {
             warn!(%cause, "old keys and sessions not removed");
+        }
+        let days = u64::from(app.settings.channels.remembered_days);
+        let before = app.now().minus_secs(days * 86_400);
+        if let Err(cause) = app.records.forget_calls(before).await {
+            warn!(%cause, "old calls not removed");
         }
         tokio::time::sleep(PRUNE).await;
     }

@@ -116,13 +116,18 @@ pub enum Action {
     HandleOrders,
     /// Receivers of notices and their messages.
     ManageNotices,
+    SeeChannels,
+    /// Set channels up, publish and withdraw versions, grant and take back.
+    ManageChannels,
+    /// Tell of calls, and ask whether somebody may call.
+    RecordCalls,
     RegisterHall,
     ManageAccounts,
     ReadAudit,
 }
 
 impl Action {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::SeeHall,
         Self::SeeFloor,
         Self::IssueTicket,
@@ -145,6 +150,9 @@ impl Action {
         Self::ManageRules,
         Self::HandleOrders,
         Self::ManageNotices,
+        Self::SeeChannels,
+        Self::ManageChannels,
+        Self::RecordCalls,
         Self::RegisterHall,
         Self::ManageAccounts,
         Self::ReadAudit,
@@ -174,6 +182,8 @@ impl Action {
             Self::SeeAlerts | Self::HandleAlerts | Self::HandleOrders => {
                 &[Engineer, Manager, Supervisor, Admin]
             }
+            Self::SeeChannels => &[Engineer, Supervisor, Admin],
+            Self::ManageChannels | Self::RecordCalls => &[Engineer, Admin],
             Self::ManageRules | Self::ManageNotices => &[Supervisor, Admin],
             Self::RegisterHall | Self::ManageAccounts | Self::ReadAudit => &[Admin],
         }
@@ -203,6 +213,9 @@ impl Action {
             Self::ManageRules => "manage_rules",
             Self::HandleOrders => "handle_orders",
             Self::ManageNotices => "manage_notices",
+            Self::SeeChannels => "see_channels",
+            Self::ManageChannels => "manage_channels",
+            Self::RecordCalls => "record_calls",
             Self::RegisterHall => "register_hall",
             Self::ManageAccounts => "manage_accounts",
             Self::ReadAudit => "read_audit",

@@ -15,6 +15,11 @@ use crate::web::error::Problem;
 pub struct Body(pub web::Bytes);
 
 impl Body {
+    /// Whether it is a JSON array.
+    pub fn is_list(&self) -> bool {
+        self.0.trim_ascii_start().first() == Some(&b'[')
+    }
+
     /// Parses the JSON; an empty body is `{}`.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ use rules::time::Timestamp;
 use dashboards::voice::Clips;
 
 use crate::alerting::Alerting;
+use crate::channels::Channels;
 use crate::config::Settings;
 use crate::devices::Devices;
 use crate::notices::driver::Lanes;
@@ -51,6 +52,8 @@ pub struct App {
     pub cases: Desk<CaseDesk>,
     /// What their limits are counted by.
     pub case_settings: Arc<CaseSettings>,
+    /// The API channels.
+    pub channels: Channels,
     /// What drives the alert desk.
     pub alerting: Alerting,
     /// Alerts, work orders, problems and notices.
@@ -183,6 +186,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::receivers::configure)
                         .configure(routes::alerts::configure)
                         .configure(routes::silences::configure)
+                        .configure(routes::channels::configure)
                         .configure(routes::rules::configure)
                         .configure(routes::audit::configure),
                 )

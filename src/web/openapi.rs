@@ -8,8 +8,8 @@ use crate::web::error::ProblemBody;
 use crate::web::routes::strips;
 use crate::web::routes::visitors;
 use crate::web::routes::{
-    accounts, alerts, audit, cases, devices, floor, halls, journeys, messages, notice, people,
-    problems, receivers, rules, session, silences, ticket_lists, tickets, voice, windows,
+    accounts, alerts, audit, cases, channels, devices, floor, halls, journeys, messages, notice,
+    people, problems, receivers, rules, session, silences, ticket_lists, tickets, voice, windows,
     work_orders,
 };
 
@@ -99,6 +99,19 @@ use crate::web::routes::{
         silences::list,
         silences::add,
         silences::end,
+        channels::list,
+        channels::set_up,
+        channels::show,
+        channels::draft_version,
+        channels::change_version,
+        channels::add_grant,
+        channels::revoke_grant,
+        channels::maintain,
+        channels::check_caller,
+        channels::tell_calls,
+        channels::summarize,
+        channels::list_calls,
+        channels::show_call,
         rules::list,
         rules::variables,
         rules::check,

@@ -45,9 +45,9 @@ impl Right {
 fn attempts() -> Vec<Attempt> {
     use Action::{
         CallAtWindow, ExportTickets, FeedCases, HandleAlerts, HandleCases, HandleOrders,
-        IssueTicket, ManageDevices, ManageHall, ManageNotices, ManageRules, ManageTags, PostNotice,
-        ReadAudit, ReadTickets, RegisterHall, ReportDevice, SeeAlerts, SeeCases, SeeFloor, SeeHall,
-        SeeJourneys, Speak, WorkWindow,
+        IssueTicket, ManageChannels, ManageDevices, ManageHall, ManageNotices, ManageRules,
+        ManageTags, PostNotice, ReadAudit, ReadTickets, RecordCalls, RegisterHall, ReportDevice,
+        SeeAlerts, SeeCases, SeeChannels, SeeFloor, SeeHall, SeeJourneys, Speak, WorkWindow,
     };
     use Right::{AddClerk, Anywhere, ForAllHalls, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
@@ -254,6 +254,35 @@ fn attempts() -> Vec<Attempt> {
         add(Anywhere(SeeAlerts), get, path, None);
     }
     add(ForAllHalls, get, "/alerts/load", None);
+    for path in [
+        "/channels",
+        "/channels/none",
+        "/channels/none/calls",
+        "/channels/none/calls/c1",
+    ] {
+        add(Anywhere(SeeChannels), get, path, None);
+    }
+    add(
+        Anywhere(SeeChannels),
+        get,
+        "/channels/none/calls/summary",
+        None,
+    );
+    add(Anywhere(ManageChannels), put, "/channels/none", Some(&none));
+    for path in [
+        "versions",
+        "versions/1/publish",
+        "versions/1/revoke",
+        "grants",
+        "grants/1/revoke",
+        "maintenance",
+    ] {
+        let path = format!("/channels/none/{path}");
+        add(Anywhere(ManageChannels), post, &path, Some(&none));
+    }
+    for path in ["/channels/none/check", "/channels/none/calls"] {
+        add(Anywhere(RecordCalls), post, path, Some(&none));
+    }
     for verb in ALERT_VERBS {
         let path = format!("/alerts/A-000000/{verb}");
         add(Anywhere(HandleAlerts), post, &path, Some(&none));

@@ -4,6 +4,7 @@ mod alerts;
 mod boards;
 mod calling;
 mod cases;
+mod channels;
 mod city;
 mod console;
 mod days;

@@ -61,6 +61,21 @@ impl Conditions {
             .push(format!("({expression}, id) > ({key}, {id})"));
     }
 
+    /// Rows behind a place in a falling order of two columns.
+    pub(super) fn behind_pair(
+        &mut self,
+        first: &'static str,
+        second: &'static str,
+        place: (i64, i64),
+    ) {
+        let (a, b) = (
+            self.bind(Value::Int(place.0)),
+            self.bind(Value::Int(place.1)),
+        );
+        self.clauses
+            .push(format!("({first}, {second}) < ({a}, {b})"));
+    }
+
     pub(super) fn above(&mut self, hall: &str, id: u64) {
         let hall = self.bind(Value::Text(hall.to_owned()));
         let id = self.bind_id(id);

@@ -91,6 +91,10 @@ impl Db {
         rows.iter().map(|row| read(&Fields(row))).collect()
     }
 
+    pub(super) const fn is_sqlite(&self) -> bool {
+        self.turn.is_some()
+    }
+
     /// Lets SQLite renew the statistics its query planner goes by; PostgreSQL does so by itself.
     pub(super) async fn tidy(&self) -> Result<(), StoreError> {
         if self.turn.is_some() {

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod audit;
+mod calls;
 mod cases;
 mod conditions;
 mod db;
@@ -28,6 +29,7 @@ use thiserror::Error;
 
 pub use accounts::AccountRow;
 pub use audit::{AuditEntry, AuditFilter, AuditPage, AuditRow};
+pub use calls::{CallFilter, CallPage, CallToCount, CountBy, Counted};
 pub use cases::{ClosedLoop, Unregistered};
 pub use devices::DeviceRow;
 pub use items::{ItemFilter, ItemPage, ItemSort};

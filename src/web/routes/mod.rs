@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod alerts;
 pub mod audit;
 pub mod cases;
+pub mod channels;
 pub mod desk;
 pub mod devices;
 pub mod floor;

@@ -1,0 +1,238 @@
+//! The channels of this machine: each a machine of its own on a journal of its own, beside the history
+//! of its calls.
+//!
+//! ```text
+//! calls ──> history (durable) ──> count: what the history has and the channel has not ──> health
+//! ```
+//!
+//! A call is answered for when the history has it. Counting reads the history behind the place up to
+//! which the channel has counted, so that a call is counted once, whatever breaks off in between.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use actix::Arbiter;
+use actors::alert_desk::{Answer, FactSource};
+use actors::clock::SystemClock;
+use actors::desk::{Desk, SubmitError, Submitted};
+use actors::journal::Journal;
+use actors::ports::{IdempotencyKey, PortError, StreamId};
+use rules::alerts::facts;
+use rules::alerts::subject::{Subject, SubjectKind};
+use rules::channels::access::CallRefusal;
+use rules::channels::call::Call;
+use rules::channels::tally::Measured;
+use rules::channels::{Channel, ChannelCommand};
+use rules::ids::ChannelId;
+use rules::machine::Machine;
+use tokio::sync::Mutex;
+use tracing::warn;
+
+use crate::store::Records;
+use crate::store::records::{CallToCount, StoreError};
+
+/// What calls leave in a channel is kept so often.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
+
+/// One channel.
+pub struct Watched {
+    pub id: ChannelId,
+    pub desk: Desk<Channel>,
+    /// Whoever counts, and up to which place a snapshot knows; two at once would count twice.
+    counting: Mutex<Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    to: u64,
+    kept_to: u64,
+}
+
+/// All channels.
+#[derive(Clone)]
+pub struct Channels {
+    all: Arc<RwLock<BTreeMap<ChannelId, Arc<Watched>>>>,
+    /// Whoever makes a channel; two at once would take it from each other.
+    making: Arc<Mutex<()>>,
+    journal: Journal,
+    records: Records,
+    threads: Arc<Arbiter>,
+}
+
+impl Channels {
+    /// Rebuilds every channel and counts what its last snapshot does not know.
+    ///
+    /// # Errors
+    /// The store does not answer, or holds what cannot be.
+    pub async fn start(journal: Journal, records: Records) -> anyhow::Result<Self> {
+        let channels = Self {
+            all: Arc::default(),
+            making: Arc::default(),
+            journal,
+            records,
+            threads: Arc::new(Arbiter::new()),
+        };
+        let own = format!("@{}.", Channel::NAME);
+        for stream in channels.journal.store().streams().await? {
+            if let Some(id) = stream.as_str().strip_prefix(&own)
+                && let Ok(id) = id.parse::<ChannelId>()
+            {
+                let watched = channels.watch(id).await?;
+                channels.count(&watched).await?;
+            }
+        }
+        actix_web::rt::spawn(channels.clone().keep_for_ever());
+        Ok(channels)
+    }
+
+    pub fn get(&self, id: &ChannelId) -> Option<Arc<Watched>> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(id).cloned()
+    }
+
+    pub fn all(&self) -> Vec<Arc<Watched>> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        all.values().cloned().collect()
+    }
+
+    /// Sets a channel up, a new one included.
+    ///
+    /// # Errors
+    /// See [`actors::desk::SubmitError`].
+    pub async fn set_up(
+        &self,
+        id: &ChannelId,
+        command: ChannelCommand,
+        by: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Submitted<Channel> {
+        let _making = self.making.lock().await;
+        let watched = match self.get(id) {
+            Some(watched) => watched,
+            None => {
+                let watched = self.watch(id.clone()).await;
+                watched.map_err(|cause| SubmitError::Unavailable(cause.to_string()))?
+            }
+        };
+        watched.desk.submit(command, by, key).await
+    }
+
+    async fn watch(&self, id: ChannelId) -> Result<Arc<Watched>, PortError> {
+        let stream = StreamId::of_machine(&format!("{}.{id}", Channel::NAME));
+        let clock = Arc::new(SystemClock);
+        let arbiter = self.threads.handle();
+        let desk = Desk::start_on(stream, self.journal.clone(), clock, arbiter).await?;
+        let watched = Arc::new(Watched {
+            id: id.clone(),
+            desk,
+            counting: Mutex::default(),
+        });
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(id, Arc::clone(&watched));
+        Ok(watched)
+    }
+
+    /// Keeps calls of one channel and counts them; how many were new.
+    ///
+    /// # Errors
+    /// The history cannot be written: then none is kept.
+    pub async fn record(&self, watched: &Watched, calls: &[Call]) -> Result<u64, StoreError> {
+        let new = self.records.keep_calls(calls).await?;
+        if new > 0
+            && let Err(cause) = self.count(watched).await
+        {
+            // They are safe; the next count takes them along.
+            warn!(channel = %watched.id, %cause, "calls kept but not counted yet");
+        }
+        Ok(new)
+    }
+
+    /// Counts what the history has and the channel has not.
+    async fn count(&self, watched: &Watched) -> Result<(), StoreError> {
+        let mut counting = watched.counting.lock().await;
+        let rebuilt = || StoreError::Unavailable("the channel is being rebuilt".to_owned());
+        let read = watched.desk.read(|channel, _| channel.counted());
+        let mut counted = read.await.ok_or_else(rebuilt)?;
+        loop {
+            let mut calls = self.records.calls_after(&watched.id, counted).await?;
+            let Some(last) = calls.last() else {
+                counting.to = counted;
+                return Ok(());
+            };
+            counted = last.place;
+            // Each turn of health is journalled before the next call is counted.
+            while !calls.is_empty() {
+                let update = watched.desk.update(move |channel, now| {
+                    let turned = calls.iter().position(|call| {
+                        channel.count_to(call.place);
+                        channel.record_told(call.at, &measured(call), refusal(call), now)
+                    });
+                    calls.split_off(turned.map_or(calls.len(), |at| at + 1))
+                });
+                calls = update.await.ok_or_else(rebuilt)?;
+            }
+        }
+    }
+
+    async fn keep_for_ever(self) {
+        loop {
+            actix_web::rt::time::sleep(SNAPSHOT_EVERY).await;
+            self.keep_all().await;
+        }
+    }
+
+    /// Keeps a snapshot of each channel that has counted since the last one.
+    pub async fn keep_all(&self) {
+        for watched in self.all() {
+            let mut counting = watched.counting.lock().await;
+            if counting.to > counting.kept_to {
+                counting.kept_to = counting.to;
+                watched.desk.keep_snapshot().await;
+            }
+        }
+    }
+}
+
+fn measured(call: &CallToCount) -> Measured<'_> {
+    Measured {
+        caller: &call.caller,
+        version: call.version.as_deref().unwrap_or(""),
+        outcome: call.result,
+        status: call.status,
+        micros: call.micros,
+    }
+}
+
+fn refusal(call: &CallToCount) -> Option<CallRefusal> {
+    CallRefusal::from_code(call.reason.as_deref()?)
+}
+
+/// What rules may ask of channels.
+pub struct ChannelSource(pub Channels);
+
+impl FactSource for ChannelSource {
+    fn name(&self) -> String {
+        "channels".to_owned()
+    }
+
+    fn facts(&self) -> Answer {
+        let all = self.0.all();
+        Box::pin(async move {
+            let mut found = Vec::new();
+            for watched in all {
+                let read = watched.desk.update(|channel, now| {
+                    channel.advance(now);
+                    facts::channel::facts(channel, &facts::channel::Beyond::default(), now)
+                });
+                // One that is being rebuilt is asked again at the next pass, with all the others.
+                found.extend(read.await?);
+            }
+            Some(found)
+        })
+    }
+
+    fn owns(&self, subject: &Subject) -> bool {
+        subject.kind == SubjectKind::Channel
+    }
+}
