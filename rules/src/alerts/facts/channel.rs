@@ -177,7 +177,7 @@ pub struct Node {
 }
 
 /// What is known of a channel now; none of one that is not set up. Time must have been let pass until
-/// `now` ([`Channel::advance`]).
+/// `now` ([`crate::machine::Machine::advance`]).
 pub fn facts(channel: &Channel, beyond: &Beyond, now: Timestamp) -> Option<Facts> {
     let (id, setup) = (channel.id()?, channel.setup()?);
     let figures = channel.figures(Window::FiveMinutes);
