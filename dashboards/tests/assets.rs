@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const BUDGET_BYTES: usize = 400 * 1024;
 
 /// The desk is opened on computers of the staff, never on a screen's box.
-const DESK_BUDGET_BYTES: usize = 128 * 1024;
+const DESK_BUDGET_BYTES: usize = 136 * 1024;
 
 /// What Chromium 80, found on many screens, does not have. Written in parts where a language's own
 /// feature would be meant otherwise.

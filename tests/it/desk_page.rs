@@ -6,15 +6,73 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::desks::enter;
-use crate::harness::{Client, PATIENCE, Server, list};
+use crate::harness::{Client, PATIENCE, Server, list, text};
 use crate::notices::receivers::{Manner, Receiver};
 use crate::webdriver::Browser;
 
 const HALL: &str = "H1";
 const SIZES: [(u32, u32); 3] = [(1366, 768), (1920, 1080), (1024, 768)];
-const TABS: [&str; 7] = [
-    "alerts", "cases", "orders", "problems", "messages", "rules", "silences",
+const TABS: [&str; 8] = [
+    "alerts", "cases", "orders", "problems", "messages", "rules", "silences", "channels",
 ];
+
+/// A channel that is down, with calls by two callers and a refused one.
+async fn a_sick_channel(admin: &Client) {
+    let setup = json!({"name": {"zh": "短信平台", "en": "SMS platform"}, "provider": "carrier", "direction": "outbound", "hall": HALL});
+    admin.put("/channels/sms", setup).await.expect(200);
+    let version = json!({"version": "2.1"});
+    admin
+        .post("/channels/sms/versions", version)
+        .await
+        .expect(200);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = rules::Timestamp::from_millis(since.unwrap().as_millis() as i64);
+    let calls: Vec<Value> = (0..40)
+        .map(|n| {
+            json!({
+                "id": format!("c{n}"), "caller": if n % 3 == 0 { "kiosk" } else { "desk" }, "at": now.rfc3339_utc(),
+                "version": "2.1", "duration_ms": 40 + n * 7, "status": if n < 34 { 200 } else { 502 },
+                "request": {"path": format!("/send/{n}"), "phone": "13812345678"}, "response": {"code": n},
+            })
+        })
+        .collect();
+    admin
+        .post("/channels/sms/calls", json!(calls))
+        .await
+        .expect(201);
+}
+
+/// From the list to one call, and the way back; the call's secrets are not shown.
+#[actix_web::test]
+async fn a_channel_is_followed_down_to_one_call() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let (_server, admin) = at_the_desk(&browser).await;
+    a_sick_channel(&admin).await;
+    browser.eval("(location.hash = '#channels', true)").await;
+    browser.click("tr[data-item=sms] a").await;
+    browser
+        .until("document.querySelector('#channel-face [data-health=down]') && document.querySelector('#channel-face').textContent.includes('连续失败 5 次')")
+        .await;
+    browser.click("tr[data-call=c39] a").await;
+    browser
+        .until("document.querySelector('[data-call-shown=c39]')")
+        .await;
+    let told = browser
+        .eval("document.querySelector('[data-call-shown]').textContent")
+        .await;
+    let told = text(&told);
+    assert!(told.contains("502") && told.contains("/send/39"), "{told}");
+    assert!(!told.contains("13812345678"), "{told}");
+    browser.click("[data-call-shown] [data-do='form.ok']").await;
+    browser
+        .until("!document.querySelector('[data-call-shown]')")
+        .await;
+    browser.shot("desk-channel").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}
 
 /// A rule that holds as soon as three people wait.
 const RULE: &str = r#"version = 1
@@ -399,6 +457,7 @@ async fn every_tab_fits_its_screens_and_speaks_both_languages() {
     }
     let order = json!({"title": {"zh": "更换屏幕", "en": "Replace the screen"}, "severity": "warning", "hall": HALL, "due_at": "2030-01-20T17:30:00+08:00"});
     admin.post("/work-orders", order).await.expect(201);
+    a_sick_channel(&admin).await;
     browser.eval("(location.hash = '#cases', true)").await;
     browser.click("[data-count=overdue]").await;
     browser.click("tr[data-case='2026-0001'] a").await;

@@ -11,6 +11,7 @@ import { tell } from "./siren.js";
 import { alertsTab } from "./alerts.js";
 import { casesTab } from "./cases.js";
 import { ordersTab, problemsTab } from "./orders.js";
+import { channelsTab } from "./channels.js";
 import { messagesTab } from "./messages.js";
 import { rulesTab } from "./rules.js";
 import { silencesTab } from "./silences.js";
@@ -26,6 +27,7 @@ const TABS = {
   cases: { open: casesTab, roles: ["clerk", "manager", "supervisor"] },
   orders: { open: ordersTab, roles: OPERATORS },
   problems: { open: problemsTab, roles: OPERATORS },
+  channels: { open: channelsTab, roles: ["engineer", "supervisor"] },
   messages: { open: messagesTab, roles: OPERATORS },
   rules: { open: rulesTab, roles: ["supervisor"] },
   silences: { open: silencesTab, roles: OPERATORS },
