@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::Settings;
-use crate::{Application, cases, print_bridge, replay, rule_files, telemetry};
+use crate::{Application, cases, channels, print_bridge, replay, rule_files, telemetry};
 
 /// Real-time operations center for service halls 大厅管家
 #[derive(Parser)]
@@ -54,6 +54,8 @@ enum Command {
 enum Import {
     /// A log of cases: one row per step 办件
     Cases(cases::import::Options),
+    /// An access log: one line per call 接口访问日志
+    Calls(channels::import::Options),
 }
 
 /// Why a command ended badly, which its exit code tells.
@@ -120,6 +122,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Import {
             what: Import::Cases(options),
         } => actix_web::rt::System::new().block_on(cases::import::run(options)),
+        Command::Import {
+            what: Import::Calls(options),
+        } => actix_web::rt::System::new().block_on(channels::import::run(options)),
         Command::Cases(options) => actix_web::rt::System::new().block_on(cases::at::run(options)),
         Command::PrintBridge(options) => {
             actix_web::rt::System::new().block_on(print_bridge::run(options))

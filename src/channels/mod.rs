@@ -8,6 +8,8 @@
 //! A call is answered for when the history has it. Counting reads the history behind the place up to
 //! which the channel has counted, so that a call is counted once, whatever breaks off in between.
 
+pub mod import;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;

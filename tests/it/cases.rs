@@ -17,7 +17,7 @@ fn log_file() -> PathBuf {
     std::env::var_os("HALLKEEPER_PERMIT_LOG").map_or_else(extract, PathBuf::from)
 }
 
-fn run(folder: &Path, password: &str, arguments: &[&str]) -> Output {
+pub fn run(folder: &Path, password: &str, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hallkeeper"))
         .args(arguments)
         .env("HALLKEEPER__DATA__DIR", folder)
@@ -27,7 +27,7 @@ fn run(folder: &Path, password: &str, arguments: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn succeeds(output: &Output) -> String {
+pub fn succeeds(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     assert_eq!(errors, "", "quiet in a pipe");
@@ -35,7 +35,7 @@ fn succeeds(output: &Output) -> String {
 }
 
 #[track_caller]
-fn fails(output: &Output, code: i32) -> String {
+pub fn fails(output: &Output, code: i32) -> String {
     assert_eq!(output.status.code(), Some(code), "{output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

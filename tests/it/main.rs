@@ -9,6 +9,7 @@ mod access;
 mod bad_input;
 mod board;
 mod browser;
+mod calls;
 mod cases;
 mod desk_page;
 mod desks;

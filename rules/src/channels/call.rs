@@ -26,7 +26,7 @@ const REASON_MAX_CHARS: usize = 200;
 pub const PART_MAX_BYTES: usize = 8 * 1024;
 
 /// A call as it is told.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewCall {
     /// Unique in its channel: a repeat is the same call. None: one is made.

@@ -13,4 +13,4 @@ mod json;
 mod time;
 
 pub use format::{Entry, Format, LineFault, PatternFault};
-pub use import::{BadLine, Import, Line, Report};
+pub use import::{BadLine, Counts, Import, Line, Report};
