@@ -164,10 +164,13 @@ impl Browser {
         self.page.execute(&script, Vec::new()).await.expect(&script)
     }
 
-    /// Waits until an expression is true.
+    /// Waits until an expression is true. What it speaks of may not be there yet.
     pub async fn until(&self, script: &str) {
         let began = Instant::now();
-        while self.eval(&format!("Boolean({script})")).await != json!(true) {
+        let holds = format!(
+            "(() => {{ try {{ return Boolean({script}); }} catch (_) {{ return false; }} }})()"
+        );
+        while self.eval(&holds).await != json!(true) {
             if began.elapsed() > PATIENCE {
                 let text = self.eval("document.body.innerText").await;
                 panic!("not in time: {script}\nthe page says: {text}");
