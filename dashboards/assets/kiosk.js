@@ -2,7 +2,7 @@
 // data lives only in `visitor` and `view`; both are made anew whenever the kiosk returns to its start.
 import { connectLive } from "./lib/live.js";
 import { HallClock, estimateText, byId, clockOf, demoText } from "./lib/hall.js";
-import { post, newKey, hallPath } from "./lib/api.js";
+import { get, post, newKey, hallPath } from "./lib/api.js";
 import { reportDevice } from "./lib/device.js";
 import { readScans, whatIs } from "./lib/scan.js";
 import { noticeNow } from "./lib/notice.js";
@@ -16,6 +16,7 @@ const WINDOWS_NAMED = 3; // a slip does not list the windows of half the hall
 const KINDS = ["id_card", "social_security_code", "identity_code", "foreign_permanent_residence", "phone"];
 const SIMPLE_KINDS = ["id_card", "social_security_code"];
 const LENGTHS = { phone: [11], id_card: [18], foreign_permanent_residence: [15, 18] };
+const CASE = "case_no"; // what is typed is not who one is, but which case one asks for
 const LONGEST_CODE = 128;
 
 const hall = decodeURIComponent(location.pathname.split("/")[2] || "");
@@ -161,10 +162,11 @@ function whichStep() {
 
 function longEnough() {
   const lengths = LENGTHS[view.kind];
-  return lengths ? lengths.includes(view.typed.length) : view.typed.length >= 6;
+  return lengths ? lengths.includes(view.typed.length) : view.typed.length >= (view.kind === CASE ? 1 : 6);
 }
 
 function grouped() {
+  if (view.kind === CASE) return view.typed;
   const parts = view.kind === "phone" ? [3, 4, 4] : view.kind === "id_card" ? [6, 8, 4] : [4, 4, 4, 4, 4];
   let at = 0;
   return parts.map((n) => view.typed.slice(at, (at += n))).filter(Boolean).concat(view.typed.slice(at)).join(" ").trim();
@@ -176,7 +178,7 @@ const LETTERS = ["1234567890", "QWERTYUIOP", "ASDFGHJKL", "ZXCVBNM"];
 function pad() {
   const letters = !["phone", "id_card"].includes(view.kind);
   const key = (sign) => h("button.key", { type: "button", "aria-label": sign === "⌫" ? t("kiosk.erase") : sign, onclick: () => press(sign) }, sign);
-  if (letters) return h("div.board", null, LETTERS.map((row, i) => h("div", null, row.split("").concat(i === 3 ? "⌫" : []).map(key))));
+  if (letters) return h("div.board", null, LETTERS.map((row, i) => h("div", null, row.split("").concat(i === 3 ? (view.kind === CASE ? ["-", "⌫"] : "⌫") : []).map(key))));
   return h("div.pad", null, DIGITS.join("").split("").concat(view.kind === "phone" ? "" : "X", "0", "⌫").map((sign) => (sign ? key(sign) : h("span"))));
 }
 
@@ -186,8 +188,8 @@ function typeStep() {
     h("div.entry" + (letters ? ".wide" : ""), null,
       h("div", null,
         h("output.num", null, grouped() || "\u00a0"),
-        h("p.said" + (view.said ? ".bad" : ""), { role: "alert" }, view.said ? "✕ " + view.said : t("kiosk.private")),
-        h("button.key.go", { type: "button", disabled: !longEnough(), onclick: confirmTyped }, t("kiosk.confirm"))),
+        h("p.said" + (view.said ? ".bad" : ""), { role: "alert" }, view.said ? "✕ " + view.said : t(view.kind === CASE ? "kiosk.case-private" : "kiosk.private")),
+        h("button.key.go", { type: "button", disabled: !longEnough(), onclick: confirmTyped }, t(view.kind === CASE ? "kiosk.case-ask" : "kiosk.confirm"))),
       pad()));
 }
 
@@ -201,12 +203,34 @@ function press(sign) {
   paint();
 }
 
-const fits = (sign) => view.kind === "phone" ? /\d/.test(sign) : view.kind === "id_card" ? /\d/.test(sign) || (sign === "X" && view.typed.length === 17) : /[0-9A-Z]/.test(sign);
+const fits = (sign) => view.kind === "phone" ? /\d/.test(sign) : view.kind === "id_card" ? /\d/.test(sign) || (sign === "X" && view.typed.length === 17) : (view.kind === CASE ? /[0-9A-Z-]/ : /[0-9A-Z]/).test(sign);
 
 function confirmTyped() {
   if (view.step !== "type" || !longEnough()) return;
+  if (view.kind === CASE) { askCase(); return; }
   const holder = view.kind === "phone" ? { kind: "phone", phone: view.typed } : { kind: view.kind, id_number: view.typed };
   wish({ service: view.service, holder, appointment: view.appointment });
+}
+
+/* ---- how far a case is ---- */
+
+/** What comes back has no name in it; an answer that comes too late is not shown to the next visitor. */
+async function askCase() {
+  const asked = view;
+  try {
+    const found = await get(hallPath(hall, "case-progress", asked.typed), { retry: false });
+    if (view === asked) go({ step: "case", path: asked.path, found });
+  } catch (error) {
+    if (view === asked) go(Object.assign({}, asked, { said: error.detail || t("kiosk.offline") }));
+  }
+}
+
+function caseStep() {
+  const one = view.found;
+  const day = (at) => String(at || "").slice(0, 10);
+  const line = (key, value) => (value ? [h("dt", null, t(key)), h("dd", null, value)] : null);
+  return h("section.step", null, heading("kiosk.case"), h("dl.case", null, line("kiosk.case-no", one.case_no), line("kiosk.case-item", one.item), line("kiosk.case-state", t("case-state." + one.state)),
+    line("kiosk.case-department", one.department), one.ended_at ? line("kiosk.case-ended", day(one.ended_at)) : line("kiosk.case-due", day(one.due_at))));
 }
 
 /* ---- what a reader read ---- */
@@ -219,6 +243,7 @@ function scanned(read) {
   const place = { path: view.path || [], service: view.service, appointment: view.appointment };
   if (found.kind === "unknown") return go({ step: "unread", detail: t("kiosk.unread") });
   if (found.kind === "appointment") return wish(Object.assign({ service: found.service, appointment: found.appointment }, visitor.holder ? { holder: visitor.holder } : {}));
+  if (found.kind === "code" && view.step === "type" && view.kind === CASE) { view.typed = found.number; askCase(); return; }
   if (found.kind === "code" && view.step === "type" && ["social_security_code", "identity_code"].includes(view.kind)) return known({ kind: view.kind, id_number: found.number }, place);
   if (found.kind === "code" && view.step === "type") return go(Object.assign({}, view, { typed: "", said: t("kiosk.not-this") }));
   if (found.kind === "code") return go(Object.assign({ step: "which", code: found.number }, place));
@@ -338,7 +363,7 @@ function stepNode() {
   if (view.step === "unread") return message("bad", view.detail, t("kiosk.unread-hint"));
   const stop = blocked();
   if (stop) return stop;
-  return { identify: identifyStep, type: typeStep, which: whichStep, choose: chooseStep }[view.step]();
+  return { identify: identifyStep, type: typeStep, which: whichStep, choose: chooseStep, case: caseStep }[view.step]();
 }
 
 /** Long names shrink until the whole tile is inside its frame. */
@@ -373,7 +398,9 @@ function paintNow() {
   $("elder").setAttribute("aria-pressed", String(visitor.elder));
   text($("back"), "‹ " + t("kiosk.back"));
   text($("home"), t("kiosk.home"));
-  $("back").hidden = !(["identify", "type", "which"].includes(view.step) || (view.step === "choose" && view.path.length));
+  text($("case"), t("kiosk.case"));
+  $("case").hidden = view.step !== "choose" || view.path.length > 0 || Boolean(visitor.holder) || !data;
+  $("back").hidden = !(["identify", "type", "which", "case"].includes(view.step) || (view.step === "choose" && view.path.length));
   $("home").hidden = view.step === "slip" || view.step === "wait" || (view.step === "choose" && !view.path.length && !visitor.holder);
   const bad = live.state !== "live" && live.state !== "boot";
   $("line").classList.toggle("bad", bad);
@@ -411,15 +438,16 @@ $("elder").addEventListener("click", () => {
   paint();
 });
 $("home").addEventListener("click", toStart);
+$("case").addEventListener("click", () => go({ step: "type", path: [], kind: CASE, typed: "" }));
 $("back").addEventListener("click", () => {
   if (view.step === "type" && view.service) go({ step: "identify", path: view.path, service: view.service, appointment: view.appointment });
-  else if (view.step === "identify" || view.step === "type" || view.step === "which") go({ step: "choose", path: view.path || [], page: 0 });
+  else if (["identify", "type", "which", "case"].includes(view.step)) go({ step: "choose", path: view.path || [], page: 0 });
   else go({ step: "choose", path: view.path.slice(0, -1), page: 0 });
 });
 readScans(scanned, (sign) => {
   if (sign === "Enter") confirmTyped();
   else if (sign === "Backspace") press("⌫");
-  else if (/^[0-9a-z]$/i.test(sign)) press(sign.toUpperCase());
+  else if (/^[0-9a-z-]$/i.test(sign)) press(sign.toUpperCase());
 });
 document.addEventListener("pointerdown", () => { left = BACK_TO_START_S; });
 document.addEventListener("contextmenu", (event) => event.preventDefault());

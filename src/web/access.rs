@@ -106,6 +106,8 @@ pub enum Action {
     /// Feed cases.
     FeedCases,
     SeeCases,
+    /// Ask how far a case is, knowing its number.
+    AskProgress,
     /// Accept, return, urge and assign cases.
     HandleCases,
     SeeAlerts,
@@ -127,7 +129,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::SeeHall,
         Self::SeeFloor,
         Self::IssueTicket,
@@ -144,6 +146,7 @@ impl Action {
         Self::PostNotice,
         Self::FeedCases,
         Self::SeeCases,
+        Self::AskProgress,
         Self::HandleCases,
         Self::SeeAlerts,
         Self::HandleAlerts,
@@ -179,6 +182,7 @@ impl Action {
             Self::PostNotice => &[Manager, Supervisor, Admin],
             Self::FeedCases => &[Manager, Admin],
             Self::SeeCases | Self::HandleCases => &[Clerk, Manager, Supervisor, Admin],
+            Self::AskProgress => &[Kiosk, Clerk, Manager, Supervisor, Admin],
             Self::SeeAlerts | Self::HandleAlerts | Self::HandleOrders => {
                 &[Engineer, Manager, Supervisor, Admin]
             }
@@ -207,6 +211,7 @@ impl Action {
             Self::PostNotice => "post_notice",
             Self::FeedCases => "feed_cases",
             Self::SeeCases => "see_cases",
+            Self::AskProgress => "ask_progress",
             Self::HandleCases => "handle_cases",
             Self::SeeAlerts => "see_alerts",
             Self::HandleAlerts => "handle_alerts",

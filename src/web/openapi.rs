@@ -89,6 +89,7 @@ use crate::web::routes::{
         cases::board,
         cases::unregistered,
         cases::show,
+        cases::progress,
         cases::tell_step,
         cases::handle_case,
         alerts::list,

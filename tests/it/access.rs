@@ -44,10 +44,11 @@ impl Right {
 
 fn attempts() -> Vec<Attempt> {
     use Action::{
-        CallAtWindow, ExportTickets, FeedCases, HandleAlerts, HandleCases, HandleOrders,
-        IssueTicket, ManageChannels, ManageDevices, ManageHall, ManageNotices, ManageRules,
-        ManageTags, PostNotice, ReadAudit, ReadTickets, RecordCalls, RegisterHall, ReportDevice,
-        SeeAlerts, SeeCases, SeeChannels, SeeFloor, SeeHall, SeeJourneys, Speak, WorkWindow,
+        AskProgress, CallAtWindow, ExportTickets, FeedCases, HandleAlerts, HandleCases,
+        HandleOrders, IssueTicket, ManageChannels, ManageDevices, ManageHall, ManageNotices,
+        ManageRules, ManageTags, PostNotice, ReadAudit, ReadTickets, RecordCalls, RegisterHall,
+        ReportDevice, SeeAlerts, SeeCases, SeeChannels, SeeFloor, SeeHall, SeeJourneys, Speak,
+        WorkWindow,
     };
     use Right::{AddClerk, Anywhere, ForAllHalls, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
@@ -253,6 +254,12 @@ fn attempts() -> Vec<Attempt> {
     ] {
         add(Anywhere(SeeAlerts), get, path, None);
     }
+    add(
+        InHall(AskProgress),
+        get,
+        "/halls/H1/case-progress/none",
+        None,
+    );
     add(ForAllHalls, get, "/alerts/load", None);
     for path in [
         "/channels",

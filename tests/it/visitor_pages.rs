@@ -371,6 +371,11 @@ async fn every_step_of_the_kiosk_fits_its_screens() {
     for _ in 0..12 {
         admin.issue(HALL, "S1").await;
     }
+    let case = json!({
+        "case_no": "K9", "item": "企业设立登记", "department": "市场监管局", "hall": HALL, "applicant_masked": "张明明",
+        "received_at": "2026-01-05T10:00:00+08:00", "due_at": "2026-01-20T17:30:00+08:00",
+    });
+    admin.post("/cases", case).await.expect(201);
     open_kiosk(&browser, &server, &admin, "").await;
     for (width, height) in [(1920, 1080), (1080, 1920)] {
         browser.resize(width, height).await;
@@ -403,6 +408,27 @@ async fn every_step_of_the_kiosk_fits_its_screens() {
                         document.querySelector('[data-service=S4] .why').textContent.length > 3";
                     assert_eq!(browser.eval(grey).await, json!(true), "{name}");
                 }
+                // AC-A02-3: how far a case is, and nothing of whose it is.
+                browser.click("#case").await;
+                browser.until(&step_is("type")).await;
+                look("case-number").await;
+                scan(&browser, "K7").await;
+                browser
+                    .until("document.querySelector('.said.bad').textContent.includes('K7')")
+                    .await;
+                browser.click("#back").await;
+                browser.click("#case").await;
+                scan(&browser, "K9").await;
+                browser.until(&step_is("case")).await;
+                look("case").await;
+                let told = browser.text("#main").await;
+                assert!(
+                    told.contains("市场监管局") && told.contains("2026-01-20"),
+                    "{told}"
+                );
+                assert!(!told.contains('张'), "{told}");
+                browser.click("#back").await;
+                browser.until(&step_is("choose")).await;
                 browser.click("[data-service=S1]").await;
                 browser.until(&step_is("identify")).await;
                 look("identify").await;

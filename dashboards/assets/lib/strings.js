@@ -111,6 +111,10 @@ const TABLE = {
   "kiosk.slip-hint": ["请记住号码，留意大屏叫号。过号请到咨询台激活，号码当日有效。", "Please remember your number and watch the screens. If you miss your call, ask at the desk. Valid today only."],
   "kiosk.finish": ["完成", "Done"], "kiosk.back": ["返回", "Back"], "kiosk.home": ["回首页", "Start again"],
   "kiosk.countdown": ["剩余 {n} 秒", "{n} s left"],
+  "kiosk.case": ["办件进度查询", "How far is my case?"], "kiosk.type-case_no": ["请输入办件编号，或扫描受理凭证", "Type the case number or scan your receipt"], "kiosk.case-private": ["只显示进度，不显示个人信息", "Shows how far it is and nothing personal"], "kiosk.case-ask": ["查询", "Look up"],
+  "kiosk.case-no": ["办件编号", "Case"], "kiosk.case-item": ["事项", "Item"], "kiosk.case-state": ["环节", "Step"], "kiosk.case-department": ["部门", "Department"], "kiosk.case-due": ["承诺办结", "Due"], "kiosk.case-ended": ["办结", "Ended"],
+  "case-state.draft": ["草稿", "Draft"], "case-state.submitted": ["已提交", "Submitted"], "case-state.pre_review": ["预审中", "In pre-review"], "case-state.pre_review_passed": ["预审通过", "Pre-review passed"], "case-state.awaiting_materials": ["待交材料", "Awaiting papers"], "case-state.accepted": ["已受理", "Accepted"], "case-state.in_review": ["审查中", "In review"], "case-state.supplement": ["补正中", "Supplement"], "case-state.suspended": ["特别程序", "Suspended"], "case-state.returned": ["已退回", "Returned"],
+  "case-state.closed": ["已办结", "Closed"], "case-state.refused": ["不予许可", "Refused"], "case-state.void": ["已作废", "Void"], "case-state.result_issued": ["已发证", "Result issued"], "case-state.archived": ["已归档", "Archived"],
   "kiosk.offline": ["网络中断，暂时不能取号", "No connection: numbers cannot be taken now"], "kiosk.ask-staff": ["请联系现场工作人员", "Please ask the staff"],
   "kiosk.closed": ["大厅未开放", "The hall is closed"], "kiosk.paused": ["暂停取号", "No new numbers for now"], "kiosk.paused-hint": ["已取号的请继续等候叫号", "Numbers already taken will still be called"],
 

@@ -46,6 +46,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(board)
         .service(unregistered)
         .service(show)
+        .service(progress)
         .service(tell_step)
         .service(handle_case);
 }
@@ -400,6 +401,28 @@ async fn show(app: Data<App>, caller: Caller, path: Path<String>) -> Result<Http
             .await?;
     }
     Ok(HttpResponse::Ok().json(detail(&case, &app.case_settings, app.now())))
+}
+
+/// How far a case is, for whoever has its number: nothing in it tells whose it is.
+#[utoipa::path(get, path = "/api/v1/halls/{hall}/case-progress/{case}", tag = "cases",
+    responses((status = 200, body = Object), (status = 404, body = ProblemBody)))]
+#[get("/halls/{hall}/case-progress/{case}")]
+async fn progress(
+    app: Data<App>,
+    caller: Caller,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (hall, case_no) = path.into_inner();
+    let (hall, _) = app.hall(&hall)?;
+    caller.require_in(&app, Action::AskProgress, &hall)?;
+    let case_no = number(&case_no)?;
+    let found = find(&app, &case_no).await?;
+    let case = found.ok_or_else(|| unknown(&case_no))?.case;
+    let seen = face(&case, &app.case_settings, app.now());
+    Ok(HttpResponse::Ok().json(json!({
+        "case_no": seen.case_no, "item": seen.item, "state": seen.state,
+        "department": seen.department, "due_at": seen.due_at, "ended_at": seen.ended_at,
+    })))
 }
 
 /// What the board's numbers choose by. With one of these the list is that of the cases in memory:

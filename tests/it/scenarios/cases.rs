@@ -27,6 +27,27 @@ async fn step(client: &Client, case: &str, kind: &str, hours_ago: u64) -> Value 
     client.post(&path, step).await.expect(201)
 }
 
+/// AC-A02-3: asked at a machine of the hall, a case's step, department and due date, not whose it is.
+#[actix_web::test]
+async fn a_machine_tells_how_far_a_case_is_and_not_whose_it_is() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    admin.post("/cases", received("K9", "H1")).await.expect(201);
+    step(&admin, "K9", "accepted", 300).await;
+    step(&admin, "K9", "review_begun", 200).await;
+    let kiosk = server.device("kiosk", "kiosk", "H1").await;
+    let found = kiosk.get("/halls/H1/case-progress/K9").await.expect(200);
+    assert_eq!(found["state"], "in_review");
+    assert_eq!(found["department"], "市场监管局");
+    assert!(found.get("due_at").is_some(), "{found}");
+    let told = found.to_string();
+    assert!(!told.contains('张') && !told.contains("li\""), "{told}");
+    let none = kiosk.get("/halls/H1/case-progress/K8").await;
+    none.refused(404, "unknown_case");
+    let visitor = server.visitor().get("/halls/H1/case-progress/K9").await;
+    visitor.refused(401, "not_signed_in");
+}
+
 /// AC-C02-4
 #[actix_web::test]
 async fn steps_may_come_in_any_order_and_twice() {
