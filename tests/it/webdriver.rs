@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,15 +66,7 @@ impl Browser {
         let chromium = program("HALLKEEPER_CHROMIUM", "chromium");
         let chromedriver = program("HALLKEEPER_CHROMEDRIVER", "chromedriver");
         let profile = Folder::new();
-        let mut driver = Command::new(chromedriver)
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("chromedriver starts");
-        let address = address_of(&mut driver);
+        let (driver, address) = start_driver(&chromedriver);
         let mut flags: Vec<String> = FLAGS
             .iter()
             .chain(more)
@@ -259,17 +251,37 @@ impl Drop for Browser {
     }
 }
 
-fn address_of(driver: &mut Child) -> String {
+/// Starts the driver on a port that it finds itself. Another one may take that port for the other kind
+/// of IP at the same instant; then it ends without a word, and the next attempt finds another port.
+fn start_driver(chromedriver: &Path) -> (Child, String) {
+    let mut attempts = (0..5).map(|_| {
+        let mut driver = Command::new(chromedriver)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("chromedriver starts");
+        let address = address_of(&mut driver);
+        if address.is_none() {
+            let _ = driver.wait();
+        }
+        Some((driver, address?))
+    });
+    attempts
+        .find_map(|started| started)
+        .expect("chromedriver says its port")
+}
+
+fn address_of(driver: &mut Child) -> Option<String> {
     let mut lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
     let port = loop {
-        let line = lines
-            .next()
-            .and_then(Result::ok)
-            .expect("chromedriver says its port");
+        let line = lines.next().and_then(Result::ok)?;
         if let Some((_, port)) = line.split_once("started successfully on port ") {
             break port.trim_end_matches('.').trim().to_owned();
         }
     };
     std::thread::spawn(move || lines.for_each(drop));
-    format!("http://127.0.0.1:{port}")
+    Some(format!("http://127.0.0.1:{port}"))
 }
