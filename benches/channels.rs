@@ -1,14 +1,9 @@
 //! What channels cost: counting calls, asking for figures, checking and masking records, reading access logs.
 //!
-//!     cargo bench -p rules --bench channels [-- --quick]
+//!     cargo bench --bench channels [-- --quick]
 //!
 //! Prints one JSON document. Linux only: CPU time of the one thread is read from `/proc`; each figure is the
 //! best of five rounds, for what else the machine does can only make it worse.
-
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a benchmark reads the clock; nothing of the core does"
-)]
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -231,7 +226,7 @@ fn records(count: usize) -> Value {
 }
 
 fn recorded() -> Vec<u8> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/access-log.txt");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/access-log.txt");
     std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
