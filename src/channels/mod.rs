@@ -41,7 +41,7 @@ const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
 pub struct Watched {
     pub id: ChannelId,
     pub desk: Desk<Channel>,
-    /// Whoever counts, and up to which place a snapshot knows; two at once would count twice.
+    /// Held by whoever keeps and counts calls: how far that has come, and how far a snapshot knows.
     counting: Mutex<Counted>,
 }
 
@@ -81,7 +81,9 @@ impl Channels {
                 && let Ok(id) = id.parse::<ChannelId>()
             {
                 let watched = channels.watch(id).await?;
-                channels.count(&watched).await?;
+                channels
+                    .count(&watched, &mut *watched.counting.lock().await)
+                    .await?;
             }
         }
         actix_web::rt::spawn(channels.clone().keep_for_ever());
@@ -140,9 +142,12 @@ impl Channels {
     /// # Errors
     /// The history cannot be written: then none is kept.
     pub async fn record(&self, watched: &Watched, calls: &[Call]) -> Result<u64, StoreError> {
+        // Places rise in the order of commits only while one writes at a time: a place that came late
+        // would lie behind what is counted already.
+        let mut counting = watched.counting.lock().await;
         let new = self.records.keep_calls(calls).await?;
         if new > 0
-            && let Err(cause) = self.count(watched).await
+            && let Err(cause) = self.count(watched, &mut counting).await
         {
             // They are safe; the next count takes them along.
             warn!(channel = %watched.id, %cause, "calls kept but not counted yet");
@@ -151,8 +156,7 @@ impl Channels {
     }
 
     /// Counts what the history has and the channel has not.
-    async fn count(&self, watched: &Watched) -> Result<(), StoreError> {
-        let mut counting = watched.counting.lock().await;
+    async fn count(&self, watched: &Watched, counting: &mut Counted) -> Result<(), StoreError> {
         let rebuilt = || StoreError::Unavailable("the channel is being rebuilt".to_owned());
         let read = watched.desk.read(|channel, _| channel.counted());
         let mut counted = read.await.ok_or_else(rebuilt)?;

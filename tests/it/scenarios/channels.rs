@@ -217,6 +217,22 @@ async fn a_call_is_kept_and_counted_once_also_after_a_crash() {
     assert_eq!(face["figures"][3]["calls"], 40);
 }
 
+/// Many tell of calls at once: each call is counted.
+#[actix_web::test]
+async fn calls_told_at_the_same_time_are_all_counted() {
+    let server = Server::start().await;
+    let admin = server.admin();
+    channel(&admin, "sms").await;
+    let some = (0..16).map(|teller| {
+        let calls: Value = (0..10).map(|n| call(teller * 10 + n, "ok", 5.0)).collect();
+        let admin = &admin;
+        async move { tell(admin, "sms", calls).await }
+    });
+    futures_util::future::join_all(some).await;
+    let face = admin.get("/channels/sms").await.expect(200);
+    assert_eq!(face["figures"][3]["calls"], 160, "{face}");
+}
+
 /// Only who was granted a published version may call it; what is refused is in the history, with the
 /// reason; taking back counts at once.
 #[actix_web::test]
