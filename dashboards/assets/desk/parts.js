@@ -88,10 +88,14 @@ export async function step(path, body) {
   return answer;
 }
 
+/** What was noted: a person's own words, or the word for why the desk did it. */
+const REASONS = { alerts_told: "cause.", alert_resolved: "ending." };
+const said = (one) => one.text || (REASONS[one.what] ? word(REASONS[one.what], one.note) : one.note);
+
 /** What happened, newest last. */
 export const history = (entries) => h("ol.history", null, (entries || []).map((one) => h("li", null, h("span.num.dim", null, clock(one.at)),
   h("span", null, h("b", null, word("did.", one.what || one.kind)), one.to ? " → " + one.to : "", one.by && one.by !== "clock" ? " · " + one.by : "",
-    one.text || one.note ? h("span.quote", null, one.text || one.note) : null))));
+    one.text || one.note ? h("span.quote", null, said(one)) : null))));
 
 /**
  * A list that the server keeps, page by page. `heads` are the heads of its columns, `row(item)` makes a line.
