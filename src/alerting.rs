@@ -23,7 +23,7 @@ use rules::ids::{HallId, TicketId};
 use tracing::warn;
 
 use self::usual::UsualDays;
-use crate::channels::{ChannelSource, Channels};
+use crate::channels::ChannelSource;
 use crate::devices::Devices;
 use crate::store::Records;
 
@@ -44,7 +44,7 @@ impl Alerting {
         desk: Desk<AlertDesk>,
         cases: Desk<CaseDesk>,
         devices: Arc<Devices>,
-        channels: Channels,
+        channels: ChannelSource,
         records: Records,
         every: Duration,
     ) -> anyhow::Result<Self> {
@@ -60,7 +60,7 @@ impl Alerting {
                 registered: Arc::default(),
             }),
             devices: Arc::new(DeviceSource(devices)),
-            channels: Arc::new(ChannelSource(channels)),
+            channels: Arc::new(channels),
             usual: Arc::new(UsualDays::new(records)),
         };
         let hub = system.hub.clone();

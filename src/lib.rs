@@ -20,6 +20,7 @@ pub mod rule_files;
 pub mod store;
 pub mod strips;
 pub mod telemetry;
+pub mod vitals;
 pub mod voice;
 pub mod web;
 
@@ -41,12 +42,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::alerting::Alerting;
-use crate::channels::Channels;
+use crate::channels::{ChannelSource, Channels};
 use crate::config::Settings;
 use crate::devices::Devices;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
 use crate::strips::Wires;
+use crate::vitals::Collector;
 use crate::web::App;
 use crate::web::auth::Auth;
 use crate::web::screen_socket::Connection;
@@ -123,13 +125,14 @@ impl Application {
         let channels = Channels::start(system.journal.clone(), stores.records.clone())
             .await
             .context("could not rebuild the channels")?;
+        let vitals = Collector::default();
         let every = Duration::from_millis(settings.alerts.pass_ms);
         let alerting = Alerting::start(
             &system,
             desk.clone(),
             cases.clone(),
             devices.clone(),
-            channels.clone(),
+            ChannelSource::new(channels.clone(), vitals.clone()),
             stores.records.clone(),
             every,
         )
@@ -147,6 +150,7 @@ impl Application {
             auth,
             devices,
             strips,
+            vitals,
             clips: voice::load(&settings.voice_dir()),
             settings,
             started,
@@ -192,6 +196,7 @@ impl Application {
         actix_web::rt::spawn(prune_for_ever(app.clone()));
         actix_web::rt::spawn(watch_devices_for_ever(app.clone()));
         actix_web::rt::spawn(deliver_for_ever(app.clone()));
+        actix_web::rt::spawn(vitals::sample_for_ever(app.clone()));
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let server = self.server.handle();

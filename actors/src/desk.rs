@@ -9,6 +9,7 @@
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -110,10 +111,35 @@ impl<M: Machine, R: Send + 'static> Message for Update<M, R> {
 #[rtype(result = "()")]
 struct Wake;
 
+/// How a desk does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeskFigures {
+    /// Commands and questions that are not answered yet.
+    pub in_hand: usize,
+    /// Times it was built again since the process started.
+    pub rebuilt: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    in_hand: AtomicUsize,
+    rebuilt: AtomicU64,
+}
+
+/// One command or question in hand, as long as it lives.
+struct InHand(Arc<Counters>);
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.in_hand.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The way to one machine; cheap to clone.
 pub struct Desk<M: Machine> {
     actor: Arc<RwLock<Option<Addr<DeskActor<M>>>>>,
     changed: watch::Receiver<u64>,
+    counters: Arc<Counters>,
 }
 
 impl<M: Machine> Clone for Desk<M> {
@@ -121,6 +147,7 @@ impl<M: Machine> Clone for Desk<M> {
         Self {
             actor: Arc::clone(&self.actor),
             changed: self.changed.clone(),
+            counters: Arc::clone(&self.counters),
         }
     }
 }
@@ -155,6 +182,7 @@ impl<M: Machine> Desk<M> {
         let desk = Self {
             actor: Arc::default(),
             changed,
+            counters: Arc::default(),
         };
         let seq = Arc::new(seq);
         let start = {
@@ -176,8 +204,22 @@ impl<M: Machine> Desk<M> {
                 ended
             }
         };
-        tokio::spawn(keep_alive(stream, start(first), journal, start));
+        let counters = Arc::clone(&desk.counters);
+        tokio::spawn(keep_alive(stream, start(first), journal, start, counters));
         Ok(desk)
+    }
+
+    /// How it does now.
+    pub fn figures(&self) -> DeskFigures {
+        DeskFigures {
+            in_hand: self.counters.in_hand.load(Ordering::Relaxed),
+            rebuilt: self.counters.rebuilt.load(Ordering::Relaxed),
+        }
+    }
+
+    fn take_in_hand(&self) -> InHand {
+        self.counters.in_hand.fetch_add(1, Ordering::Relaxed);
+        InHand(Arc::clone(&self.counters))
     }
 
     /// Hands over a command.
@@ -195,6 +237,7 @@ impl<M: Machine> Desk<M> {
             by: by.to_owned(),
             key,
         };
+        let _in_hand = self.take_in_hand();
         match self.actor() {
             Some(actor) => actor.send(submit).await.unwrap_or_else(|_| Err(gone())),
             None => Err(gone()),
@@ -207,6 +250,7 @@ impl<M: Machine> Desk<M> {
         read: impl FnOnce(&M, Timestamp) -> R + Send + 'static,
     ) -> Option<R> {
         let actor = self.actor()?;
+        let _in_hand = self.take_in_hand();
         actor.send(Read(Box::new(read))).await.ok()
     }
 
@@ -217,6 +261,7 @@ impl<M: Machine> Desk<M> {
         update: impl FnOnce(&mut M, Timestamp) -> R + Send + 'static,
     ) -> Option<R> {
         let actor = self.actor()?;
+        let _in_hand = self.take_in_hand();
         actor.send(Update(Box::new(update))).await.ok()
     }
 
@@ -248,9 +293,11 @@ async fn keep_alive<M: Machine>(
     mut ended: oneshot::Receiver<()>,
     journal: Journal,
     start: impl Fn(Loaded<M>) -> oneshot::Receiver<()>,
+    counters: Arc<Counters>,
 ) {
     loop {
         let _ = (&mut ended).await;
+        counters.rebuilt.fetch_add(1, Ordering::Relaxed);
         warn!(desk = %stream, "desk ended; building it again from the journal");
         loop {
             tokio::time::sleep(REBUILD_AFTER).await;

@@ -5,8 +5,11 @@
 //! The queue is bounded: a full one is answered with *overloaded*, never with a growing delay.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tracing::{error, warn};
 
 use crate::ports::{Append, PortError, Rejected, Store};
@@ -30,6 +33,47 @@ pub enum AppendError {
     Overloaded,
 }
 
+/// How the journal does. Counts are since the process started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JournalFigures {
+    /// Appends that wait for the next transaction.
+    pub waiting: usize,
+    pub commits: u64,
+    pub appends: u64,
+    /// Transactions that did not succeed, or of which it is not known.
+    pub failed: u64,
+    /// Appends in the last transaction.
+    pub last_batch: u64,
+    /// How long the last transaction took until it was durable.
+    pub last_commit: Duration,
+    /// How long all took.
+    pub commit_time: Duration,
+}
+
+/// What the committing task tells of itself.
+#[derive(Default)]
+struct Counters {
+    commits: AtomicU64,
+    appends: AtomicU64,
+    failed: AtomicU64,
+    last_batch: AtomicU64,
+    last_micros: AtomicU64,
+    micros: AtomicU64,
+}
+
+impl Counters {
+    fn note(&self, appends: usize, took: Duration, failed: bool) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let appends = appends as u64;
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.appends.fetch_add(appends, Ordering::Relaxed);
+        self.failed.fetch_add(u64::from(failed), Ordering::Relaxed);
+        self.last_batch.store(appends, Ordering::Relaxed);
+        self.last_micros.store(micros, Ordering::Relaxed);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
 type Reply = oneshot::Sender<Result<(), AppendError>>;
 
 /// The way to the journal; cheap to clone.
@@ -37,14 +81,39 @@ type Reply = oneshot::Sender<Result<(), AppendError>>;
 pub struct Journal {
     queue: mpsc::Sender<(Append, Reply)>,
     store: Arc<dyn Store>,
+    counters: Arc<Counters>,
 }
 
 impl Journal {
     /// Starts the committing task on the present runtime. It ends when the last clone is dropped.
     pub fn start(store: Arc<dyn Store>) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(commit_for_ever(Arc::clone(&store), waiting));
-        Self { queue, store }
+        let counters = Arc::<Counters>::default();
+        tokio::spawn(commit_for_ever(
+            Arc::clone(&store),
+            waiting,
+            Arc::clone(&counters),
+        ));
+        Self {
+            queue,
+            store,
+            counters,
+        }
+    }
+
+    /// How it does now.
+    pub fn figures(&self) -> JournalFigures {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &*self.counters;
+        JournalFigures {
+            waiting: self.queue.max_capacity() - self.queue.capacity(),
+            commits: read(&counters.commits),
+            appends: read(&counters.appends),
+            failed: read(&counters.failed),
+            last_batch: read(&counters.last_batch),
+            last_commit: Duration::from_micros(read(&counters.last_micros)),
+            commit_time: Duration::from_micros(read(&counters.micros)),
+        }
     }
 
     /// What lies behind, for reading.
@@ -74,11 +143,18 @@ fn stopped() -> AppendError {
     PortError::Unavailable("the journal stopped".to_owned()).into()
 }
 
-async fn commit_for_ever(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<(Append, Reply)>) {
+async fn commit_for_ever(
+    store: Arc<dyn Store>,
+    mut waiting: mpsc::Receiver<(Append, Reply)>,
+    counters: Arc<Counters>,
+) {
     let mut gathered = Vec::with_capacity(BATCH_MAX);
     while waiting.recv_many(&mut gathered, BATCH_MAX).await > 0 {
         let (batch, replies): (Vec<Append>, Vec<Reply>) = gathered.drain(..).unzip();
-        match store.commit(&batch).await {
+        let began = Instant::now();
+        let committed = store.commit(&batch).await;
+        counters.note(batch.len(), began.elapsed(), committed.is_err());
+        match committed {
             Ok(results) => {
                 if results.len() != replies.len() {
                     error!(

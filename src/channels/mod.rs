@@ -20,12 +20,12 @@ use actors::clock::SystemClock;
 use actors::desk::{Desk, SubmitError, Submitted};
 use actors::journal::Journal;
 use actors::ports::{IdempotencyKey, PortError, StreamId};
-use rules::alerts::facts;
+use rules::alerts::facts::channel::{Beyond, Node, facts};
 use rules::alerts::subject::{Subject, SubjectKind};
 use rules::channels::access::CallRefusal;
 use rules::channels::call::Call;
 use rules::channels::tally::Measured;
-use rules::channels::{Channel, ChannelCommand};
+use rules::channels::{Channel, ChannelCommand, Direction, Setup};
 use rules::ids::ChannelId;
 use rules::machine::Machine;
 use tokio::sync::Mutex;
@@ -33,6 +33,7 @@ use tracing::warn;
 
 use crate::store::Records;
 use crate::store::records::{CallToCount, StoreError};
+use crate::vitals::Collector;
 
 /// What calls leave in a channel is kept so often.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
@@ -215,7 +216,28 @@ fn refusal(call: &CallToCount) -> Option<CallRefusal> {
 }
 
 /// What rules may ask of channels.
-pub struct ChannelSource(pub Channels);
+pub struct ChannelSource {
+    channels: Channels,
+    vitals: Collector,
+}
+
+impl ChannelSource {
+    pub const fn new(channels: Channels, vitals: Collector) -> Self {
+        Self { channels, vitals }
+    }
+}
+
+/// What is known of a channel beside its calls. One that calls go through runs on this machine.
+fn beyond(channel: &Channel, node: Node) -> Beyond {
+    let here = |setup: &Setup| setup.direction == Direction::Through;
+    Beyond {
+        node: match channel.setup().is_some_and(here) {
+            true => node,
+            false => Node::default(),
+        },
+        ..Beyond::default()
+    }
+}
 
 impl FactSource for ChannelSource {
     fn name(&self) -> String {
@@ -223,13 +245,13 @@ impl FactSource for ChannelSource {
     }
 
     fn facts(&self) -> Answer {
-        let all = self.0.all();
+        let (all, node) = (self.channels.all(), self.vitals.node());
         Box::pin(async move {
             let mut found = Vec::new();
             for watched in all {
-                let read = watched.desk.update(|channel, now| {
+                let read = watched.desk.update(move |channel, now| {
                     channel.advance(now);
-                    facts::channel::facts(channel, &facts::channel::Beyond::default(), now)
+                    facts(channel, &beyond(channel, node), now)
                 });
                 // One that is being rebuilt is asked again at the next pass, with all the others.
                 found.extend(read.await?);

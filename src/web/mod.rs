@@ -36,6 +36,7 @@ use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
 use crate::store::Records;
 use crate::store::records::{AuditEntry, StoreError};
+use crate::vitals::Collector;
 use crate::web::access::Principal;
 use crate::web::auth::Auth;
 use crate::web::caller::Caller;
@@ -62,6 +63,8 @@ pub struct App {
     pub push: DeskPush,
     /// How the servers fare that notices go to.
     pub lanes: Lanes,
+    /// How the process and what it leans on do.
+    pub vitals: Collector,
     /// What is spoken with.
     pub clips: Clips,
     pub settings: Settings,

@@ -49,6 +49,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
+use crate::vitals::OpenSocket;
 use crate::web::App;
 use crate::web::access::{Action, Principal};
 use crate::web::auth::proofs;
@@ -263,6 +264,7 @@ struct ScreenSocket {
     allowance: f64,
     allowance_at: Instant,
     closing: bool,
+    _counted: OpenSocket,
 }
 
 /// By which way frames leave.
@@ -320,6 +322,7 @@ impl ScreenSocket {
             allowance: BURST,
             allowance_at: Instant::now(),
             closing: false,
+            _counted: app.vitals.open_socket(),
             app,
         }
     }

@@ -160,6 +160,13 @@ impl Children {
             .cloned()
     }
 
+    /// How many windows and queues there are.
+    pub fn counts(&self) -> (usize, usize) {
+        let windows = self.windows.read().unwrap_or_else(PoisonError::into_inner);
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        (windows.len(), queues.len())
+    }
+
     pub fn voice(&self) -> Option<Addr<VoiceActor>> {
         self.voice
             .read()

@@ -1,11 +1,13 @@
 //! The shell of a machine beside the halls, tried with the smallest machine there is.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix::Arbiter;
-use actors::desk::{Desk, SubmitError};
+use actors::desk::{Desk, DeskFigures, SubmitError};
 use actors::journal::Journal;
 use actors::ports::{Clock, IdempotencyKey, Store};
 use rules::machine::{Item, ItemKind, JournalEvent, Machine, Recorded, RefusalKind, Refuse};
@@ -209,6 +211,26 @@ fn trouble_with_the_store_changes_nothing_and_an_unknown_outcome_is_looked_up() 
         }
         given.desk.submit(3, "test", None).await.unwrap();
         assert_eq!(given.count().await, 6);
+    });
+}
+
+#[test]
+fn commands_in_hand_are_counted_until_they_are_answered_and_so_is_each_rebuilding() {
+    paused(|| async {
+        let given = Given::counter().await;
+        assert_eq!(given.desk.figures(), DeskFigures::default());
+        let mut waiting = Box::pin(given.desk.submit(3, "test", None));
+        let asked = poll_fn(|task| Poll::Ready(waiting.as_mut().poll(task))).await;
+        assert!(asked.is_pending());
+        assert_eq!(given.desk.figures().in_hand, 1);
+        waiting.await.unwrap();
+        assert_eq!(given.desk.figures().in_hand, 0);
+        given.store.suffer(Trouble::UnknownNotWritten);
+        assert!(given.desk.submit(1, "test", None).await.is_err());
+        given.store.suffer(Trouble::None);
+        given.count().await;
+        let figures = given.desk.figures();
+        assert_eq!((figures.in_hand, figures.rebuilt), (0, 1));
     });
 }
 

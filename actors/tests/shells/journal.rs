@@ -44,6 +44,10 @@ fn a_hundred_appends_at_once_cost_a_few_commits() {
         }
         let commits = store.commits.load(Ordering::Relaxed);
         assert!(commits <= 3, "{commits} commits");
+        let figures = journal.figures();
+        assert_eq!((figures.appends, figures.waiting), (100, 0));
+        assert_eq!(figures.commits, commits);
+        assert!(figures.last_batch > 1 && figures.failed == 0, "{figures:?}");
         assert_eq!(store.streams().await.unwrap().len(), 100);
     });
 }
