@@ -245,14 +245,30 @@ fn path_of(request: &Value) -> Option<&str> {
 
 /// A part that is not too long; of a longer one its beginning, as text.
 fn cut(value: Value) -> Value {
-    let text = value.to_string();
-    if text.len() <= PART_MAX_BYTES {
+    let mut length = Length(0);
+    let counted = serde_json::to_writer(&mut length, &value);
+    if counted.is_ok() && length.0 <= PART_MAX_BYTES {
         return value;
     }
+    let text = value.to_string();
     let end = (0..=PART_MAX_BYTES)
         .rev()
         .find(|at| text.is_char_boundary(*at));
     json!({"cut": &text[..end.unwrap_or(0)], "bytes": text.len()})
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Call {

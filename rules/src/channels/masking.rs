@@ -100,18 +100,31 @@ impl Default for Masking {
 /// A name of fields as names are compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-struct Field(String);
+struct Field {
+    name: String,
+    pairs: u64,
+}
 
 impl From<String> for Field {
     fn from(name: String) -> Self {
-        Self(plain(&name))
+        let name = plain(&name);
+        let pairs = pairs_of(name.trim_matches('*'));
+        Self { name, pairs }
     }
 }
 
 impl From<Field> for String {
     fn from(field: Field) -> Self {
-        field.0
+        field.name
     }
+}
+
+/// One bit for each pair of bytes that stand together, several pairs to a bit: a text that lacks one
+/// does not contain a text that has it. Most names of fields are let go by this alone.
+fn pairs_of(text: &str) -> u64 {
+    let bit = |pair: &[u8]| u32::from(pair[0]).wrapping_mul(31) + u32::from(pair[1]);
+    let pairs = text.as_bytes().windows(2);
+    pairs.fold(0, |bits, pair| bits | 1 << (bit(pair) % 64))
 }
 
 /// A name without what people write differently.
@@ -132,7 +145,7 @@ fn fits(entry: &str, name: &str) -> bool {
 impl Masking {
     /// Hides the values of these fields, and with `patterns` numbers and addresses in all texts.
     pub fn new<'a>(fields: impl IntoIterator<Item = &'a str>, patterns: bool) -> Self {
-        let fields = fields.into_iter().map(|name| Field(plain(name)));
+        let fields = fields.into_iter().map(|name| Field::from(name.to_owned()));
         Self {
             fields: fields.collect(),
             patterns,
@@ -142,7 +155,10 @@ impl Masking {
     /// Whether the value of a field of this name is hidden.
     pub fn hides(&self, name: &str) -> bool {
         let name = plain(name);
-        !name.is_empty() && self.fields.iter().any(|field| fits(&field.0, &name))
+        let pairs = pairs_of(&name);
+        let may_fit = |field: &&Field| field.pairs & !pairs == 0;
+        let mut fields = self.fields.iter().filter(may_fit);
+        !name.is_empty() && fields.any(|field| fits(&field.name, &name))
     }
 
     /// JSON with everything hidden that should be.
@@ -193,6 +209,9 @@ impl Masking {
     }
 
     fn text_at(&self, text: &str, nested: usize) -> String {
+        if is_plain(text) {
+            return text.to_owned();
+        }
         let trimmed = text.trim_start();
         if nested < NESTED_MAX
             && trimmed.starts_with(['{', '[', '"'])
@@ -236,6 +255,15 @@ impl Masking {
         out.push_str(rest);
         out
     }
+}
+
+/// Whether a text can hold nothing that is looked for: letters and some digits. Most texts are so.
+fn is_plain(text: &str) -> bool {
+    let mut digits = 0;
+    text.bytes().all(|byte| {
+        digits += usize::from(byte.is_ascii_digit());
+        byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'_' | b'-' | b'/' | b'.' | b',')
+    }) && digits < numbers::SHORTEST
 }
 
 /// The name that ends before a sign.

@@ -7,6 +7,9 @@ const TAIL: usize = 4;
 /// A number that is longer than any order or time is hidden whatever it is.
 const LONG: usize = 20;
 
+/// Digits of the shortest number that is hidden: a mobile phone's.
+pub(super) const SHORTEST: usize = 11;
+
 /// One digit, or the X at the end of an identity number, with its place among the characters.
 #[derive(Clone, Copy)]
 struct Digit {
@@ -16,6 +19,13 @@ struct Digit {
 
 /// The text with its numbers and addresses hidden; none if it has none.
 pub(super) fn masked(text: &str) -> Option<String> {
+    let enough = text
+        .chars()
+        .filter(|c| digit(*c).is_some())
+        .nth(SHORTEST - 1);
+    if enough.is_none() && !text.contains(['@', '＠']) {
+        return None;
+    }
     let mut signs: Vec<char> = text.chars().collect();
     let mut changed = mask_numbers(&mut signs);
     changed |= mask_addresses(&mut signs);
