@@ -16,6 +16,9 @@ use crate::strips::Networks;
 /// The defaults, which are also the manual.
 pub const DEFAULTS: &str = include_str!("default.toml");
 
+/// Bodies of calls that are read at a time, in bytes together.
+pub const BULK_MAX: usize = 64 << 20;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -25,7 +28,7 @@ pub struct Settings {
     pub session: Session,
     pub devices: Devices,
     pub alerts: Alerts,
-    pub channels: Channels,
+    pub calls: Calls,
     pub strips: Strips,
     pub voice: Voice,
     pub cases: Cases,
@@ -99,9 +102,35 @@ pub struct Alerts {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Channels {
-    /// Days for which each call is remembered.
-    pub remembered_days: u32,
+pub struct Calls {
+    pub body_limit: usize,
+    pub per_request: usize,
+    pub keep_days: u32,
+    /// 0: as many as there are.
+    pub keep_rows: u64,
+    pub keep_hours_days: u32,
+    pub tidy_secs: u64,
+}
+
+impl Calls {
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            (1024..=BULK_MAX).contains(&self.body_limit),
+            "calls.body_limit must lie between 1024 and {BULK_MAX}"
+        );
+        ensure!(self.per_request > 0, "calls.per_request must be at least 1");
+        ensure!(self.keep_days > 0, "calls.keep_days must be at least 1");
+        ensure!(
+            self.keep_rows == 0 || self.keep_rows >= 1000,
+            "calls.keep_rows must be 0 or at least 1000"
+        );
+        ensure!(
+            self.keep_hours_days >= self.keep_days,
+            "calls.keep_hours_days must be calls.keep_days at the least"
+        );
+        ensure!(self.tidy_secs > 0, "calls.tidy_secs must be at least 1");
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -181,10 +210,7 @@ impl Settings {
             "devices.silent_secs must be at least 1"
         );
         crate::cases::settings(&self.cases)?;
-        ensure!(
-            self.channels.remembered_days > 0,
-            "channels.remembered_days must be 1 at the least"
-        );
+        self.calls.check()?;
         ensure!(
             (100..=60_000).contains(&self.alerts.pass_ms),
             "alerts.pass_ms must lie between 100 and 60000"

@@ -197,6 +197,8 @@ impl Application {
         actix_web::rt::spawn(watch_devices_for_ever(app.clone()));
         actix_web::rt::spawn(deliver_for_ever(app.clone()));
         actix_web::rt::spawn(vitals::sample_for_ever(app.clone()));
+        let calls = app.settings.calls.clone();
+        actix_web::rt::spawn(app.channels.clone().keep_within(calls));
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let server = self.server.handle();
@@ -260,11 +262,6 @@ async fn prune_for_ever(app: Data<App>) {
     loop {
         if let Err(cause) = app.records.prune(app.now()).await {
             warn!(%cause, "old keys and sessions not removed");
-        }
-        let days = u64::from(app.settings.channels.remembered_days);
-        let before = app.now().minus_secs(days * 86_400);
-        if let Err(cause) = app.records.forget_calls(before).await {
-            warn!(%cause, "old calls not removed");
         }
         tokio::time::sleep(PRUNE).await;
     }

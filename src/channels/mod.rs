@@ -9,6 +9,7 @@
 //! which the channel has counted, so that a call is counted once, whatever breaks off in between.
 
 pub mod import;
+pub mod retention;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,7 +20,7 @@ use actors::alert_desk::{Answer, FactSource};
 use actors::clock::SystemClock;
 use actors::desk::{Desk, SubmitError, Submitted};
 use actors::journal::Journal;
-use actors::ports::{IdempotencyKey, PortError, StreamId};
+use actors::ports::{Clock as _, IdempotencyKey, PortError, StreamId};
 use rules::alerts::facts::channel::{Beyond, Node, facts};
 use rules::alerts::subject::{Subject, SubjectKind};
 use rules::channels::access::CallRefusal;
@@ -32,8 +33,11 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use crate::store::Records;
-use crate::store::records::{CallToCount, StoreError};
+use crate::store::records::{CallToCount, Kept, StoreError};
 use crate::vitals::Collector;
+
+/// Calls that are written in one transaction. Windows wait for the database meanwhile.
+const AT_ONCE: usize = 1_000;
 
 /// What calls leave in a channel is kept so often.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
@@ -50,6 +54,8 @@ pub struct Watched {
 struct Counted {
     to: u64,
     kept_to: u64,
+    /// All that the history has is counted.
+    whole: bool,
 }
 
 /// All channels.
@@ -141,44 +147,59 @@ impl Channels {
     /// Keeps calls of one channel and counts them; how many were new.
     ///
     /// # Errors
-    /// The history cannot be written: then none is kept.
+    /// The history cannot be written. Of very many the first may be kept by then: telling of all of
+    /// them again adds the others.
     pub async fn record(&self, watched: &Watched, calls: &[Call]) -> Result<u64, StoreError> {
-        // Places rise in the order of commits only while one writes at a time: a place that came late
-        // would lie behind what is counted already.
-        let mut counting = watched.counting.lock().await;
-        let new = self.records.keep_calls(calls).await?;
-        if new > 0
-            && let Err(cause) = self.count(watched, &mut counting).await
-        {
-            // They are safe; the next count takes them along.
-            warn!(channel = %watched.id, %cause, "calls kept but not counted yet");
+        let mut new = 0;
+        for some in calls.chunks(AT_ONCE) {
+            // Places rise in the order of commits only while one writes at a time: a place that came late
+            // would lie behind what is counted already.
+            let mut counting = watched.counting.lock().await;
+            let kept = self.records.keep_calls(some, SystemClock.now()).await?;
+            new += kept.new;
+            if kept.new > 0
+                && let Err(cause) = self.count_kept(watched, &mut counting, some, kept).await
+            {
+                // They are safe; the next count takes them along.
+                counting.whole = false;
+                warn!(channel = %watched.id, %cause, "calls kept but not counted yet");
+            }
         }
         Ok(new)
     }
 
+    /// Counts calls that were just kept, without reading them back where that can be.
+    async fn count_kept(
+        &self,
+        watched: &Watched,
+        counting: &mut Counted,
+        calls: &[Call],
+        kept: Kept,
+    ) -> Result<(), StoreError> {
+        let Some(places) = kept.places.filter(|_| counting.whole) else {
+            return self.count(watched, counting).await;
+        };
+        let last = places.last().copied().unwrap_or(counting.to);
+        let told = calls.iter().zip(places);
+        let told = told.map(|(call, place)| CallToCount::of(call, place));
+        if count_page(watched, counting.to, told.collect()).await? {
+            counting.to = last;
+            return Ok(());
+        }
+        self.count(watched, counting).await
+    }
+
     /// Counts what the history has and the channel has not.
     async fn count(&self, watched: &Watched, counting: &mut Counted) -> Result<(), StoreError> {
-        let rebuilt = || StoreError::Unavailable("the channel is being rebuilt".to_owned());
-        let read = watched.desk.read(|channel, _| channel.counted());
-        let mut counted = read.await.ok_or_else(rebuilt)?;
         loop {
-            let mut calls = self.records.calls_after(&watched.id, counted).await?;
-            let Some(last) = calls.last() else {
-                counting.to = counted;
+            let read = watched.desk.read(|channel, _| channel.counted());
+            let counted = read.await.ok_or_else(being_rebuilt)?;
+            let calls = self.records.calls_after(&watched.id, counted).await?;
+            if calls.is_empty() {
+                (counting.to, counting.whole) = (counted, true);
                 return Ok(());
-            };
-            counted = last.place;
-            // Each turn of health is journalled before the next call is counted.
-            while !calls.is_empty() {
-                let update = watched.desk.update(move |channel, now| {
-                    let turned = calls.iter().position(|call| {
-                        channel.count_to(call.place);
-                        channel.record_told(call.at, &measured(call), refusal(call), now)
-                    });
-                    calls.split_off(turned.map_or(calls.len(), |at| at + 1))
-                });
-                calls = update.await.ok_or_else(rebuilt)?;
             }
+            count_page(watched, counted, calls).await?;
         }
     }
 
@@ -199,6 +220,36 @@ impl Channels {
             }
         }
     }
+}
+
+fn being_rebuilt() -> StoreError {
+    StoreError::Unavailable("the channel is being rebuilt".to_owned())
+}
+
+/// Counts calls that follow on a place; false if the channel stands elsewhere, because it was rebuilt.
+async fn count_page(
+    watched: &Watched,
+    mut after: u64,
+    mut calls: Vec<CallToCount>,
+) -> Result<bool, StoreError> {
+    // Each turn of health is journalled before the next call is counted.
+    while !calls.is_empty() {
+        let update = watched.desk.update(move |channel, now| {
+            (channel.counted() == after).then(|| {
+                let turned = calls.iter().position(|call| {
+                    channel.count_to(call.place);
+                    channel.record_told(call.at, &measured(call), refusal(call), now)
+                });
+                let rest = calls.split_off(turned.map_or(calls.len(), |at| at + 1));
+                (channel.counted(), rest)
+            })
+        });
+        match update.await.ok_or_else(being_rebuilt)? {
+            Some((counted, rest)) => (after, calls) = (counted, rest),
+            None => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 fn measured(call: &CallToCount) -> Measured<'_> {

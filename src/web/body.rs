@@ -33,14 +33,15 @@ impl Body {
         let mut json = serde_json::Deserializer::from_slice(bytes);
         let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();
-            refuse(error.inner(), &path)
+            malformed(error.inner(), &path)
         })?;
-        json.end().map_err(|error| refuse(&error, "."))?;
+        json.end().map_err(|error| malformed(&error, "."))?;
         Ok(parsed)
     }
 }
 
-fn refuse(error: &serde_json::Error, path: &str) -> Problem {
+/// Why JSON cannot be read, and where.
+pub fn malformed(error: &serde_json::Error, path: &str) -> Problem {
     let problem = if error.is_data() {
         Problem::invalid(if path == "." { "body" } else { path }, &error.to_string())
     } else {
@@ -77,17 +78,21 @@ fn too_large_or_cut(error: &actix_web::Error) -> Problem {
         error.as_error::<PayloadError>(),
         Some(PayloadError::Overflow)
     ) {
-        return Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            "请求内容过大",
-            "the body is too large",
-        );
+        return body_too_large();
     }
     Problem::new(
         StatusCode::BAD_REQUEST,
         "body_incomplete",
         "请求内容不完整",
         "the body could not be read",
+    )
+}
+
+pub fn body_too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "请求内容过大",
+        "the body is too large",
     )
 }

@@ -266,6 +266,7 @@ fn attempts() -> Vec<Attempt> {
         "/channels/none",
         "/channels/none/calls",
         "/channels/none/calls/c1",
+        "/channels/none/calls.csv",
     ] {
         add(Anywhere(SeeChannels), get, path, None);
     }

@@ -479,16 +479,14 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
+        if body.is_some() {
+            request = request.content_type("application/json");
+        }
         for (name, value) in headers {
             request = request.insert_header((*name, *value));
         }
         let sent = match body {
-            Some(body) => {
-                request
-                    .content_type("application/json")
-                    .send_body(body)
-                    .await
-            }
+            Some(body) => request.send_body(body).await,
             None => request.send().await,
         };
         let mut response = sent.ok()?;

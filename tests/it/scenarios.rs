@@ -9,6 +9,7 @@ mod city;
 mod console;
 mod days;
 mod devices;
+mod history;
 mod journeys;
 mod kiosk;
 mod notices;

@@ -5,7 +5,7 @@ use rules::channels::tally::Outcome;
 use rules::ids::ChannelId;
 use rules::time::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::conditions::Conditions;
 use super::db::{Fields, json};
@@ -13,9 +13,6 @@ use super::{PAGE_MAX, Records, StoreError};
 
 /// Calls read at a time by whoever counts them.
 const COUNT_PAGE: u32 = 2000;
-
-/// Rows removed at a time, so that nobody waits for the database meanwhile.
-const FORGET_PAGE: i64 = 5000;
 
 /// Which calls; all that is named must match.
 #[derive(Debug, Clone, Default)]
@@ -43,57 +40,6 @@ pub struct CallPage {
     /// Calls that match, on all pages.
     pub total: u64,
     pub next: Option<String>,
-}
-
-/// By what calls are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CountBy {
-    Status,
-    Hour,
-    Caller,
-    Version,
-    Result,
-    Reason,
-    Path,
-}
-
-impl CountBy {
-    pub const NAMES: [(&'static str, Self); 7] = [
-        ("status", Self::Status),
-        ("hour", Self::Hour),
-        ("caller", Self::Caller),
-        ("version", Self::Version),
-        ("result", Self::Result),
-        ("reason", Self::Reason),
-        ("path", Self::Path),
-    ];
-
-    /// Hours are UTC instants: a zone whose offset is no whole hour would cut them otherwise.
-    const fn expression(self) -> &'static str {
-        match self {
-            Self::Status => "cast(status as text)",
-            Self::Hour => "cast(at / 3600000 * 3600000 as text)",
-            Self::Caller => "caller",
-            Self::Version => "version",
-            Self::Result => "result",
-            Self::Reason => "reason",
-            Self::Path => "path_family",
-        }
-    }
-}
-
-/// Calls that agree in something.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Counted {
-    /// None: of these it is not known.
-    pub key: Option<String>,
-    pub calls: u64,
-    pub ok: u64,
-    pub failed: u64,
-    pub refused: u64,
-    pub min_ms: Option<f64>,
-    pub mean_ms: Option<f64>,
-    pub max_ms: Option<f64>,
 }
 
 /// What statistics need of a call.
@@ -126,9 +72,28 @@ struct Row<'a> {
     body: String,
 }
 
+/// What was asked and answered.
+#[derive(Serialize)]
+struct Parts<'a> {
+    request: &'a Option<Value>,
+    response: &'a Option<Value>,
+}
+
+/// What became of calls that were to be kept.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub new: u64,
+    /// Where each lies, in their order; only when all were new.
+    pub places: Option<Vec<u64>>,
+}
+
 impl<'a> Row<'a> {
-    fn of(call: &'a Call) -> Self {
-        Self {
+    fn of(call: &'a Call) -> Result<Self, StoreError> {
+        let parts = Parts {
+            request: &call.request,
+            response: &call.response,
+        };
+        Ok(Self {
             channel: call.channel.as_str(),
             id: &call.id,
             at: call.at.millis(),
@@ -140,23 +105,41 @@ impl<'a> Row<'a> {
             micros: call.micros,
             trace_id: call.trace_id.as_deref(),
             path_family: call.path_family.as_deref(),
-            body: json!({"request": call.request, "response": call.response}).to_string(),
-        }
+            body: json(&parts)?,
+        })
     }
 }
 
 impl Records {
-    /// Keeps calls in one transaction; how many were new. A call that is there already stays as it is.
+    /// Keeps calls in one transaction. A call that is there already stays as it is.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: then none is kept.
-    pub async fn keep_calls(&self, calls: &[Call]) -> Result<u64, StoreError> {
-        let rows: Vec<Row<'_>> = calls.iter().map(Row::of).collect();
+    pub async fn keep_calls(&self, calls: &[Call], now: Timestamp) -> Result<Kept, StoreError> {
+        let rows: Result<Vec<Row<'_>>, StoreError> = calls.iter().map(Row::of).collect();
         let text = match self.db.is_sqlite() {
             true => include_str!("../queries/sqlite/keep_calls.sql"),
             false => include_str!("../queries/postgres/keep_calls.sql"),
         };
-        self.db.write(sqlx::query(text).bind(json(&rows)?)).await
+        let statement = sqlx::query(text).bind(json(&rows?)?).bind(now.millis());
+        let read = |row: &Fields<'_>| {
+            let (new, last) = (row.count("kept")?, row.int_if_any("last")?);
+            let places: Option<Vec<u64>> = match row.text_if_any("places")? {
+                Some(_) => Some(row.json("places")?),
+                // SQLite numbers the rows of one statement without a gap.
+                None => last.and_then(|last| {
+                    let last = u64::try_from(last).ok()?;
+                    Some((last.checked_sub(new)? + 1..=last).collect())
+                }),
+            };
+            let all = new == calls.len() as u64;
+            Ok(Kept {
+                new,
+                places: places.filter(|_| all && new > 0),
+            })
+        };
+        let kept = self.db.write_and_read(statement, read).await?.pop();
+        kept.ok_or_else(|| StoreError::Corrupt("no word of what was kept".to_owned()))
     }
 
     /// A page of a channel's calls, the newest first.
@@ -168,13 +151,40 @@ impl Records {
         channel: &ChannelId,
         filter: &CallFilter,
     ) -> Result<CallPage, StoreError> {
-        let mut conditions = filter.conditions(channel);
+        let total = self.count_of_calls(channel, filter).await?;
+        let (items, next) = self.calls_of_page(channel, filter).await?;
+        Ok(CallPage { items, total, next })
+    }
+
+    /// How many calls match.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn count_of_calls(
+        &self,
+        channel: &ChannelId,
+        filter: &CallFilter,
+    ) -> Result<u64, StoreError> {
+        let conditions = filter.conditions(channel);
         let text = format!(
             "select count(*) as n from calls where {}",
             conditions.text()
         );
-        let row = self.db.row(conditions.clone().statement(text)).await?;
-        let total = row.map_or(Ok(0), |row| Fields(&row).count("n"))?;
+        let row = self.db.row(conditions.statement(text)).await?;
+        row.map_or(Ok(0), |row| Fields(&row).count("n"))
+    }
+
+    /// The same page without the total, and where it ends if more follow: the way to read all of them
+    /// in bounded memory.
+    ///
+    /// # Errors
+    /// See [`Self::calls`].
+    pub async fn calls_of_page(
+        &self,
+        channel: &ChannelId,
+        filter: &CallFilter,
+    ) -> Result<(Vec<Call>, Option<String>), StoreError> {
+        let mut conditions = filter.conditions(channel);
         if let Some(cursor) = &filter.cursor {
             conditions.behind_pair("at", "place", read_cursor(cursor)?);
         }
@@ -189,11 +199,8 @@ impl Records {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let last = rows.last().filter(|_| more);
-        Ok(CallPage {
-            next: last.map(|(place, call)| format!("{}.{place}", call.at.millis())),
-            items: rows.into_iter().map(|(_, call)| call).collect(),
-            total,
-        })
+        let next = last.map(|(place, call)| format!("{}.{place}", call.at.millis()));
+        Ok((rows.into_iter().map(|(_, call)| call).collect(), next))
     }
 
     /// One call.
@@ -206,48 +213,6 @@ impl Records {
             .bind(id);
         let row = self.db.row(statement).await?;
         row.map(|row| call(&Fields(&row))).transpose()
-    }
-
-    /// A channel's calls, counted by something, most first; hours in their order.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn count_calls(
-        &self,
-        channel: &ChannelId,
-        filter: &CallFilter,
-        by: CountBy,
-    ) -> Result<Vec<Counted>, StoreError> {
-        let conditions = filter.conditions(channel);
-        let key = by.expression();
-        let order = if by == CountBy::Hour {
-            "1"
-        } else {
-            "2 desc, 1"
-        };
-        let text = format!(
-            "select {key} as key, count(*) as calls, \
-             count(case when result = 'ok' then 1 end) as ok, \
-             count(case when result = 'failed' then 1 end) as failed, \
-             count(case when result = 'refused' then 1 end) as refused, \
-             min(micros) as least, max(micros) as most, cast(avg(micros) as bigint) as mean \
-             from calls where {} group by {key} order by {order} limit {PAGE_MAX}",
-            conditions.text(),
-        );
-        let ms = |micros: Option<i64>| micros.map(|micros| micros as f64 / 1000.0);
-        let read = |row: &Fields<'_>| {
-            Ok(Counted {
-                key: row.text_if_any("key")?,
-                calls: row.count("calls")?,
-                ok: row.count("ok")?,
-                failed: row.count("failed")?,
-                refused: row.count("refused")?,
-                min_ms: ms(row.int_if_any("least")?),
-                mean_ms: ms(row.int_if_any("mean")?),
-                max_ms: ms(row.int_if_any("most")?),
-            })
-        };
-        self.db.rows(conditions.statement(text), read).await
     }
 
     /// What statistics need of the calls told after a place, in the order in which they were; a page
@@ -282,22 +247,26 @@ impl Records {
         };
         self.db.rows(statement, read).await
     }
+}
 
-    /// Forgets the calls made before an instant. What they left in the statistics stays.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn forget_calls(&self, before: Timestamp) -> Result<(), StoreError> {
-        const SOME: &str = "delete from calls where place in \
-             (select place from calls where at < $1 order by at limit $2)";
-        let some = || sqlx::query(SOME).bind(before.millis()).bind(FORGET_PAGE);
-        while self.db.write(some()).await? > 0 {}
-        Ok(())
+impl CallToCount {
+    /// What is to be counted of a call that lies at a place.
+    pub fn of(call: &Call, place: u64) -> Self {
+        Self {
+            place,
+            at: call.at,
+            caller: call.caller.clone(),
+            version: call.version.clone(),
+            result: call.result,
+            reason: call.reason.clone(),
+            status: call.status,
+            micros: call.micros,
+        }
     }
 }
 
 impl CallFilter {
-    fn conditions(&self, channel: &ChannelId) -> Conditions {
+    pub(super) fn conditions(&self, channel: &ChannelId) -> Conditions {
         let mut conditions = Conditions::default();
         conditions.equal("channel", Some(channel.as_str()));
         conditions.equal("caller", self.caller.as_deref());

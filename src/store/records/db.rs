@@ -62,6 +62,30 @@ impl Db {
         Ok(done.map_err(broken)?.rows_affected())
     }
 
+    /// Writes, and reads what the statement says of it.
+    pub(super) async fn write_and_read<T>(
+        &self,
+        statement: Statement<'_>,
+        read: impl Fn(&Fields<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let _turn = self.turn().await;
+        self.rows(statement, read).await
+    }
+
+    /// Two statements in one transaction; rows changed by the second.
+    pub(super) async fn write_both(
+        &self,
+        first: Statement<'_>,
+        second: Statement<'_>,
+    ) -> Result<u64, StoreError> {
+        let _turn = self.turn().await;
+        let mut transaction = self.pool.begin().await.map_err(broken)?;
+        first.execute(&mut *transaction).await.map_err(broken)?;
+        let done = second.execute(&mut *transaction).await.map_err(broken)?;
+        transaction.commit().await.map_err(broken)?;
+        Ok(done.rows_affected())
+    }
+
     /// Like [`Self::write`], where another row may have the same name.
     pub(super) async fn insert(
         &self,

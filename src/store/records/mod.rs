@@ -6,6 +6,8 @@
 
 mod accounts;
 mod audit;
+mod call_age;
+mod call_counts;
 mod calls;
 mod cases;
 mod conditions;
@@ -29,7 +31,8 @@ use thiserror::Error;
 
 pub use accounts::AccountRow;
 pub use audit::{AuditEntry, AuditFilter, AuditPage, AuditRow};
-pub use calls::{CallFilter, CallPage, CallToCount, CountBy, Counted};
+pub use call_counts::{CountBy, Counted, TIMES_MS, Within};
+pub use calls::{CallFilter, CallPage, CallToCount, Kept};
 pub use cases::{ClosedLoop, Unregistered};
 pub use devices::DeviceRow;
 pub use items::{ItemFilter, ItemPage, ItemSort};

@@ -292,7 +292,7 @@ fn csv_row(kept: &HallTicket, zone: TimeZone) -> [String; 20] {
 }
 
 /// A spreadsheet runs a cell that begins like a formula; text from outside must not.
-fn csv_text(text: &str) -> String {
+pub(super) fn csv_text(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t']) {
         format!("'{text}")
     } else {

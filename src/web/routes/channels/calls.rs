@@ -1,107 +1,25 @@
-//! A channel's calls: told, listed and shown.
+//! A channel's calls: listed and shown.
 
 use actix_web::web::{Data, Path, Query, ServiceConfig};
-use actix_web::{HttpResponse, get, post};
-use rules::channels::{Call, Limits, Masking, NewCall, Outcome};
-use rules::time::Timestamp;
+use actix_web::{HttpResponse, get};
+use rules::channels::{Call, Outcome};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::{find, read};
-use crate::channels::Watched;
+use super::find;
 use crate::store::records::CallFilter;
 use crate::web::App;
 use crate::web::access::Action;
-use crate::web::auth::random_hex;
-use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
 use crate::web::routes::items::instant;
-
-/// Calls told in one request at most.
-const CALLS_MAX: usize = 5_000;
 
 /// Calls on a page unless asked otherwise.
 const PAGE: u32 = 50;
 
 pub fn configure(config: &mut ServiceConfig) {
-    config
-        .service(tell_calls)
-        .service(list_calls)
-        .service(show_call);
-}
-
-/// The calls as they are kept, or the first that cannot be.
-pub(super) async fn checked(
-    app: &App,
-    watched: &Watched,
-    calls: Vec<NewCall>,
-    in_a_list: bool,
-) -> Result<Vec<Call>, Problem> {
-    let limits = read(watched, |channel, _| channel.limits()).await?;
-    let (now, masking) = (app.now(), Masking::default());
-    let calls = calls.into_iter().enumerate();
-    calls
-        .map(|(n, call)| {
-            check_one(
-                watched,
-                call,
-                &limits,
-                &masking,
-                now,
-                in_a_list.then_some(n),
-            )
-        })
-        .collect()
-}
-
-fn check_one(
-    watched: &Watched,
-    call: NewCall,
-    limits: &Limits,
-    masking: &Masking,
-    now: Timestamp,
-    n: Option<usize>,
-) -> Result<Call, Problem> {
-    let id = match &call.id {
-        Some(id) => id.clone(),
-        None => random_hex(12).map_err(|_| Problem::unavailable())?,
-    };
-    let checked = call.checked(&watched.id, || id, limits, masking, now);
-    checked.map_err(|fault| match n {
-        Some(n) => {
-            let field = format!("[{n}].{}", fault.field);
-            Problem::invalid(&field, &fault.to_string())
-        }
-        None => Problem::refused(&fault),
-    })
-}
-
-/// Tells of one call or of many. All are kept, or none; one with an id that is known is the same call.
-#[utoipa::path(post, path = "/api/v1/channels/{channel}/calls", tag = "channels",
-    params(("channel" = String, Path)), request_body = Object,
-    responses((status = 201, body = Object), (status = 422, body = ProblemBody)))]
-#[post("/channels/{channel}/calls")]
-async fn tell_calls(
-    app: Data<App>,
-    caller: Caller,
-    id: Path<String>,
-    body: Body,
-) -> Result<HttpResponse, Problem> {
-    let watched = find(&app, &caller, Action::RecordCalls, &id).await?;
-    let many = body.is_list();
-    let told: Vec<NewCall> = match many {
-        true => body.parse()?,
-        false => vec![body.parse()?],
-    };
-    if told.len() > CALLS_MAX {
-        return Err(Problem::invalid(".", "has 5000 calls at most"));
-    }
-    let calls = checked(&app, &watched, told, many).await?;
-    let new = app.channels.record(&watched, &calls).await?;
-    let known = calls.len() as u64 - new;
-    Ok(HttpResponse::Created().json(json!({"kept": new, "known": known})))
+    config.service(list_calls).service(show_call);
 }
 
 /// Which calls; all that is named must match.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use super::calls::checked;
 use super::setup::grant_face;
+use super::telling::checked;
 use super::{Change, ReasonBody, find, read};
 use crate::web::App;
 use crate::web::access::Action;
@@ -174,8 +174,8 @@ async fn check_caller(
         request: None,
         response: None,
     };
-    let calls = checked(&app, &watched, vec![call], false).await?;
-    app.channels.record(&watched, &calls).await?;
+    let call = checked(&app, &watched, call).await?;
+    app.channels.record(&watched, &[call]).await?;
     Err(not_permitted(refusal))
 }
 

@@ -1,9 +1,11 @@
 //! API channels: set up, their versions and grants, their calls, and what the calls say.
 
 pub mod calls;
+pub mod export;
 pub mod grants;
 pub mod setup;
 pub mod summary;
+pub mod telling;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -32,6 +34,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(setup::configure)
         .configure(grants::configure)
         .configure(summary::configure)
+        .configure(export::configure)
+        .configure(telling::configure)
         .configure(calls::configure);
 }
 
