@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Bytes;
 use anyhow::{Context as _, bail};
 use awc::Client;
 use serde_json::{Value, json};
@@ -49,18 +51,30 @@ impl HttpClient {
         path: &str,
         body: &Value,
     ) -> anyhow::Result<(StatusCode, Value)> {
+        let body = Bytes::from(body.to_string());
+        self.post_as("application/json", path, body).await
+    }
+
+    /// The same of a body of another kind.
+    pub(crate) async fn post_as(
+        &self,
+        kind: &str,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<(StatusCode, Value)> {
         let key = random_hex(12)?;
         let url = format!("{}{path}", self.base);
         for tried in 1.. {
             let mut request = self
                 .http
                 .post(&url)
+                .insert_header((CONTENT_TYPE, kind))
                 .insert_header(("Idempotency-Key", key.clone()))
                 .insert_header(("Accept-Language", "en"));
             if !self.token.is_empty() {
                 request = request.bearer_auth(&self.token);
             }
-            match request.send_json(body).await {
+            match request.send_body(body.clone()).await {
                 Ok(mut answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => {
                     let body = answer.json::<Value>().await.unwrap_or(Value::Null);
                     return Ok((answer.status(), body));

@@ -8,8 +8,10 @@
 //! A call is answered for when the history has it. Counting reads the history behind the place up to
 //! which the channel has counted, so that a call is counted once, whatever breaks off in between.
 
+mod follow;
 pub mod import;
 pub mod retention;
+mod taker;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -167,6 +167,8 @@ pub struct Import {
     skipping: bool,
     bytes: u64,
     lines: u64,
+    /// In its log; lines are of all logs.
+    line_number: u64,
     good: u64,
     bad: u64,
     bad_lines: Vec<BadLine>,
@@ -193,6 +195,7 @@ impl Import {
             skipping: false,
             bytes: 0,
             lines: 0,
+            line_number: 0,
             good: 0,
             bad: 0,
             bad_lines: Vec::new(),
@@ -260,7 +263,7 @@ impl Import {
     ) -> ControlFlow<()> {
         let line = std::mem::take(&mut self.rest);
         let flow = if std::mem::take(&mut self.skipping) {
-            self.lines += 1;
+            self.begin_line();
             self.note(&line, LineFault::TooLong);
             ControlFlow::Continue(())
         } else {
@@ -276,7 +279,7 @@ impl Import {
         line: &[u8],
         each: &mut impl FnMut(&Line<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        self.lines += 1;
+        self.begin_line();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             return ControlFlow::Continue(());
@@ -294,6 +297,11 @@ impl Import {
         }
     }
 
+    const fn begin_line(&mut self) {
+        self.lines += 1;
+        self.line_number += 1;
+    }
+
     fn take(
         &mut self,
         line: &[u8],
@@ -307,11 +315,11 @@ impl Import {
         caller.push_str(&String::from_utf8_lossy(entry.caller()));
         self.count(entry, &family, &caller);
         let flow = each(&Line {
-            number: self.lines,
+            number: self.line_number,
             entry,
             caller: &caller,
             path_family: &family,
-            id: LineId(self.lines, checksum(line)),
+            id: LineId(self.line_number, checksum(line)),
         });
         (self.family, self.caller) = (family, caller);
         flow
@@ -346,7 +354,7 @@ impl Import {
             let beginning = &line[..line.len().min(EXCERPT_MAX_CHARS * 4)];
             let text = String::from_utf8_lossy(beginning);
             self.bad_lines.push(BadLine {
-                number: self.lines,
+                number: self.line_number,
                 fault,
                 excerpt: text.chars().take(EXCERPT_MAX_CHARS).collect(),
             });
@@ -356,6 +364,23 @@ impl Import {
     /// Bytes and lines read so far, for progress.
     pub const fn progress(&self) -> (u64, u64) {
         (self.bytes, self.lines)
+    }
+
+    /// The next line is the one behind so many of its log, which is another one or was left there.
+    pub fn go_on_after(&mut self, lines: u64) {
+        self.rest.clear();
+        self.skipping = false;
+        self.line_number = lines;
+    }
+
+    /// The number of the last line that was read whole, from 1.
+    pub const fn line_number(&self) -> u64 {
+        self.line_number
+    }
+
+    /// The bad lines, the first ones of them.
+    pub fn bad_lines(&self) -> &[BadLine] {
+        &self.bad_lines
     }
 
     /// What was read.

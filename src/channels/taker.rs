@@ -1,0 +1,182 @@
+//! Where imported calls go: nowhere, into a running server, or into this machine's database.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::rt::task::JoinHandle;
+use actix_web::web::Bytes;
+use anyhow::{Context as _, anyhow, bail};
+use rules::channels::{Call, Limits, Masking, NewCall};
+use rules::ids::ChannelId;
+
+use super::import::Options;
+use super::{Channels, Watched};
+use crate::cli::Failure;
+use crate::http_client::HttpClient;
+use crate::{config, store};
+
+/// A request's body, in bytes: well below what servers take unless set otherwise.
+const BODY_BYTES: usize = 1 << 20;
+
+/// Requests under way at a time: while one is being written the next is being read.
+const UNDER_WAY: usize = 4;
+
+pub(super) enum Taker {
+    Nowhere,
+    Server(Box<Server>),
+    Database(Box<Database>),
+}
+
+pub(super) struct Server {
+    client: Rc<HttpClient>,
+    path: String,
+    under_way: VecDeque<JoinHandle<anyhow::Result<u64>>>,
+    new: u64,
+}
+
+pub(super) struct Database {
+    channels: Channels,
+    watched: Arc<Watched>,
+    limits: Limits,
+    new: u64,
+}
+
+impl Taker {
+    pub(super) async fn of(options: &Options) -> Result<Self, Failure> {
+        let Some(channel) = &options.channel else {
+            return Ok(Self::Nowhere);
+        };
+        if let Some(target) = &options.target {
+            let client = HttpClient::sign_in(target, &options.username).await?;
+            return Ok(Self::Server(Box::new(Server {
+                client: Rc::new(client),
+                path: format!("/channels/{channel}/calls"),
+                under_way: VecDeque::new(),
+                new: 0,
+            })));
+        }
+        let settings = config::Settings::load(options.config.as_deref())
+            .map_err(|error| Failure::BadInput(format!("{error:#}")))?;
+        let stores = store::open(&settings.database.url, &settings.data.dir)
+            .await
+            .context("if a server is running on this data, import through it with --target URL")?;
+        let system = actors::System::start(stores.journal, 1);
+        let channels = Channels::start(system.journal, stores.records).await?;
+        let watched = channels.get(channel).ok_or_else(|| {
+            Failure::BadInput(format!("there is no channel {channel}: set it up first"))
+        })?;
+        let limits = watched.desk.read(|channel, _| channel.limits()).await;
+        let limits = limits.context("the channel does not answer")?;
+        Ok(Self::Database(Box::new(Database {
+            channels,
+            watched,
+            limits,
+            new: 0,
+        })))
+    }
+
+    pub(super) const fn takes(&self) -> bool {
+        !matches!(self, Self::Nowhere)
+    }
+
+    /// Hands calls over; some may be under way afterwards.
+    pub(super) async fn take(&mut self, told: Vec<NewCall>) -> anyhow::Result<()> {
+        match self {
+            Self::Nowhere => Ok(()),
+            Self::Server(server) => server.take(&told).await,
+            Self::Database(database) => database.take(told).await,
+        }
+    }
+
+    /// Waits until all that was handed over is kept.
+    pub(super) async fn settle(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::Server(server) => server.settle(0).await,
+            Self::Nowhere | Self::Database(_) => Ok(()),
+        }
+    }
+
+    /// Signs in again, where that is needed: a session ends, and a server may be another one.
+    pub(super) async fn renew(&mut self, options: &Options) -> anyhow::Result<()> {
+        if let (Self::Server(server), Some(target)) = (self, &options.target) {
+            server.under_way.clear();
+            server.client = Rc::new(HttpClient::sign_in(target, &options.username).await?);
+        }
+        Ok(())
+    }
+
+    /// How many calls were new.
+    pub(super) async fn finish(mut self) -> anyhow::Result<u64> {
+        self.settle().await?;
+        match self {
+            Self::Nowhere => Ok(0),
+            Self::Server(server) => Ok(server.new),
+            Self::Database(database) => {
+                database.channels.keep_all().await;
+                Ok(database.new)
+            }
+        }
+    }
+}
+
+impl Server {
+    async fn take(&mut self, told: &[NewCall]) -> anyhow::Result<()> {
+        let mut body = String::with_capacity(BODY_BYTES + 4096);
+        for (n, call) in told.iter().enumerate() {
+            let line = serde_json::to_string(call)?;
+            let _ = writeln!(body, "{line}");
+            if body.len() >= BODY_BYTES || n + 1 == told.len() {
+                self.settle(UNDER_WAY - 1).await?;
+                let (client, path) = (Rc::clone(&self.client), self.path.clone());
+                let body = Bytes::from(std::mem::take(&mut body));
+                let sending = async move { send(&client, &path, body).await };
+                self.under_way.push_back(actix_web::rt::spawn(sending));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until so many are under way at most.
+    async fn settle(&mut self, at_most: usize) -> anyhow::Result<()> {
+        while self.under_way.len() > at_most {
+            if let Some(oldest) = self.under_way.pop_front() {
+                self.new += oldest.await.context("a request was given up")??;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn send(client: &HttpClient, path: &str, body: Bytes) -> anyhow::Result<u64> {
+    let sent = client.post_as("application/x-ndjson", path, body);
+    match sent.await? {
+        (StatusCode::CREATED, answer) => Ok(answer["kept"].as_u64().unwrap_or(0)),
+        (status, answer) => bail!(
+            "{status} {} {}; the same import can be run again",
+            answer["detail"],
+            answer["setting"].as_str().unwrap_or_default()
+        ),
+    }
+}
+
+impl Database {
+    async fn take(&mut self, told: Vec<NewCall>) -> anyhow::Result<()> {
+        let calls = checked(&self.watched.id, told, &self.limits)?;
+        self.new += self.channels.record(&self.watched, &calls).await?;
+        Ok(())
+    }
+}
+
+fn checked(channel: &ChannelId, told: Vec<NewCall>, limits: &Limits) -> anyhow::Result<Vec<Call>> {
+    use actors::ports::Clock as _;
+    let (now, masking) = (actors::clock::SystemClock.now(), Masking::default());
+    let calls = told.into_iter().map(|call| {
+        // Each line has an id.
+        let call = call.checked(channel, String::new, limits, &masking, now);
+        call.map_err(|fault| anyhow!("a line cannot be kept: {fault}"))
+    });
+    calls.collect()
+}
