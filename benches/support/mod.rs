@@ -13,6 +13,7 @@
 pub(crate) mod args;
 pub(crate) mod clerk;
 pub(crate) mod clock;
+pub(crate) mod database;
 pub(crate) mod disk;
 pub(crate) mod http;
 pub(crate) mod nchan;

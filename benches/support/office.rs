@@ -78,6 +78,11 @@ impl Office {
         Ok(Self { addr, token, http })
     }
 
+    /// What the administrator signs in with.
+    pub(crate) const fn password() -> &'static str {
+        PASSWORD
+    }
+
     /// A connection of its own with the same rights.
     pub(crate) fn connection(&self) -> Http {
         Http::new(self.addr, Some(&self.token))
@@ -146,11 +151,15 @@ impl Office {
         Ok(all)
     }
 
+    pub(crate) async fn put(&mut self, path: &str, body: &Value) -> Result<Value> {
+        self.http.done("PUT", &format!("{API}{path}"), body).await
+    }
+
     async fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
         self.http.done("POST", &format!("{API}{path}"), body).await
     }
 
-    async fn get(&mut self, path: &str) -> Result<Value> {
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Value> {
         self.http
             .done("GET", &format!("{API}{path}"), &Value::Null)
             .await

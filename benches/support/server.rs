@@ -40,6 +40,10 @@ impl Launch {
         })
     }
 
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// A fresh directory, gone with its last user.
     pub(crate) fn scratch(&self, name: &str) -> Result<Scratch> {
         let path = self

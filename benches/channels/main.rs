@@ -1,14 +1,20 @@
-//! What channels cost: counting calls, asking for figures, checking and masking records, reading access logs.
+//! What channels cost: counting calls, asking for figures, checking and masking records, reading access
+//! logs, all in one thread; and calls told to a running server, answered when they are on disk.
 //!
-//!     cargo bench --bench channels [-- --quick]
-//!
-//! Prints one JSON document. Linux only: CPU time of the one thread is read from `/proc`; each figure is the
-//! best of five rounds, for what else the machine does can only make it worse.
+//! Each figure of the first part is the best of five rounds, for what else the machine does can only make
+//! it worse.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod push;
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use rules::alerts::facts::channel::{Beyond, facts};
 use rules::channels::access_log::{Format, Import};
 use rules::channels::{
@@ -18,33 +24,84 @@ use rules::machine::{Machine as _, Recorded};
 use rules::name::Name;
 use rules::time::{TimeZone, Timestamp};
 use serde_json::{Value, json};
+use support::args::Args;
+use support::report::{Report, machine, run, skipped_when_unoptimised};
+use support::server::Launch;
 
 const ROUNDS: usize = 5;
 const CALLERS: [&str; 8] = [
     "a", "bank", "city", "desk", "e-form", "floor", "gate", "hotline",
 ];
 
-fn main() {
-    if cfg!(debug_assertions) {
-        let skipped = json!({"program": "channels", "skipped": "built without optimisation"});
-        println!("{skipped}");
-        return;
+const USAGE: &str = "\
+channels: what API channels cost
+
+  cargo bench --bench channels [-- OPTIONS]
+
+  --senders LIST   who tells of calls at once (1,4,16)
+  --channels LIST  channels they are spread over (1,4)
+  --secs S         measured time of a cell (3)
+  --lines N        lines of the access log that is imported (200000)
+  --push-only      only what a running server does
+  --postgres URL   PostgreSQL too, in a database of its own made with psql
+                   (environment: HALLKEEPER_TEST_POSTGRES)
+  --quick          a smoke test
+  --server PATH    the hallkeeper binary (what cargo built)
+  --dir DIR        where data directories are made (cargo's target directory)
+  --pin            server on core 0, client on core 1
+
+Prints one JSON document. Exit code 1 when counts do not add up.";
+
+fn main() -> ExitCode {
+    let mut args = Args::read(USAGE);
+    let quick = args.flag("--quick");
+    if skipped_when_unoptimised("channels", quick) {
+        return ExitCode::SUCCESS;
     }
-    let quick = std::env::args().any(|one| one == "--quick");
-    let size = if quick { 1 } else { 10 };
-    let log = recorded();
-    let all = json!({
-        "program": "channels",
-        "rounds": ROUNDS,
-        "statistics": statistics(200_000 * size),
-        "records": records(2_000 * size),
-        "access_logs": {
-            "combined": import(&Format::combined(), &log, 4 * size),
-            "nginx_json": import(&Format::nginx_json(), &as_json(&log), 4 * size),
-            "pattern_with_times": import(&pattern(), &as_pattern(&log), 4 * size),
-        },
-    });
-    println!("{all:#}");
+    let push_only = args.flag("--push-only");
+    run(async move {
+        let secs = if quick { 0.5 } else { 3.0 };
+        let lines = if quick { 10_000 } else { 200_000 };
+        let senders = if quick { vec![4] } else { vec![1, 4, 16] };
+        let options = push::Options {
+            senders: args.list("--senders").unwrap_or(senders),
+            channels: args.list("--channels").unwrap_or_else(|| vec![1, 4]),
+            secs: Duration::from_secs_f64(args.value("--secs").unwrap_or(secs)),
+            lines: args.value("--lines").unwrap_or(lines),
+            postgres: args
+                .value("--postgres")
+                .or_else(|| std::env::var("HALLKEEPER_TEST_POSTGRES").ok()),
+            launch: Launch::from_args(&mut args)?,
+        };
+        args.finish();
+        if options.senders.contains(&0) || options.channels.contains(&0) {
+            bail!("--senders and --channels start at 1");
+        }
+        let (mut report, log) = (Report::new("channels"), recorded());
+        report.put(
+            "machine",
+            machine(&std::env::temp_dir(), options.launch.pinned),
+        );
+        if !push_only {
+            in_one_thread(if quick { 1 } else { 10 }, &log, &mut report);
+        }
+        push::measure(&options, &log, &mut report).await?;
+        Ok(report)
+    })
+}
+
+fn in_one_thread(size: usize, log: &[u8], report: &mut Report) {
+    report.put("rounds", json!(ROUNDS));
+    report.put("statistics", statistics(200_000 * size));
+    report.put("records", records(2_000 * size));
+    report.put(
+        "access_logs",
+        json!({
+            "combined": import(&Format::combined(), log, 4 * size),
+            "nginx_json": import(&Format::nginx_json(), &as_json(log), 4 * size),
+            "pattern_with_times": import(&pattern(), &as_pattern(log), 4 * size),
+        }),
+    );
 }
 
 /// CPU nanoseconds of this thread so far.
