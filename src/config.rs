@@ -1,6 +1,6 @@
 //! Settings: the embedded, commented `default.toml`, then a file, then the environment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,8 @@ pub struct Settings {
     pub devices: Devices,
     pub alerts: Alerts,
     pub calls: Calls,
+    pub metrics: Metrics,
+    pub telemetry: Telemetry,
     pub strips: Strips,
     pub voice: Voice,
     pub cases: Cases,
@@ -110,6 +112,53 @@ pub struct Calls {
     pub keep_rows: u64,
     pub keep_hours_days: u32,
     pub tidy_secs: u64,
+}
+
+/// Never prints its secret.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Empty: figures are told to this machine only.
+    pub token: String,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics(****)")
+    }
+}
+
+/// Never prints its secrets.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Empty: nothing is sent.
+    pub otlp_endpoint: String,
+    pub otlp_every_secs: u64,
+    pub otlp_headers: BTreeMap<String, String>,
+}
+
+impl Telemetry {
+    fn check(&self) -> anyhow::Result<()> {
+        let endpoint = self.otlp_endpoint.as_str();
+        ensure!(
+            endpoint.is_empty()
+                || endpoint.starts_with("http://")
+                || endpoint.starts_with("https://"),
+            "telemetry.otlp_endpoint must begin with http:// or https://"
+        );
+        ensure!(
+            self.otlp_every_secs > 0,
+            "telemetry.otlp_every_secs must be at least 1"
+        );
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Telemetry({}, ****)", self.otlp_endpoint)
+    }
 }
 
 impl Calls {
@@ -211,6 +260,7 @@ impl Settings {
         );
         crate::cases::settings(&self.cases)?;
         self.calls.check()?;
+        self.telemetry.check()?;
         ensure!(
             (100..=60_000).contains(&self.alerts.pass_ms),
             "alerts.pass_ms must lie between 100 and 60000"

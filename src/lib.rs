@@ -13,6 +13,7 @@ pub mod demo;
 pub mod devices;
 pub mod first_start;
 mod http_client;
+pub mod metrics;
 pub mod notices;
 pub mod print_bridge;
 pub mod replay;
@@ -42,9 +43,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::alerting::Alerting;
+use crate::channels::own::Own;
 use crate::channels::{ChannelSource, Channels};
 use crate::config::Settings;
 use crate::devices::Devices;
+use crate::metrics::spans::Spans;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
 use crate::strips::Wires;
@@ -125,6 +128,9 @@ impl Application {
         let channels = Channels::start(system.journal.clone(), stores.records.clone())
             .await
             .context("could not rebuild the channels")?;
+        channels::own::make(&channels)
+            .await
+            .context("could not set up the own channels")?;
         let vitals = Collector::default();
         let every = Duration::from_millis(settings.alerts.pass_ms);
         let alerting = Alerting::start(
@@ -151,6 +157,8 @@ impl Application {
             devices,
             strips,
             vitals,
+            own: Own::default(),
+            spans: Spans::new(!settings.telemetry.otlp_endpoint.is_empty()),
             clips: voice::load(&settings.voice_dir()),
             settings,
             started,
@@ -197,6 +205,10 @@ impl Application {
         actix_web::rt::spawn(watch_devices_for_ever(app.clone()));
         actix_web::rt::spawn(deliver_for_ever(app.clone()));
         actix_web::rt::spawn(vitals::sample_for_ever(app.clone()));
+        actix_web::rt::spawn(channels::own::count_for_ever(app.clone()));
+        if !app.settings.telemetry.otlp_endpoint.is_empty() {
+            actix_web::rt::spawn(metrics::otlp::export_for_ever(app.clone()));
+        }
         let calls = app.settings.calls.clone();
         actix_web::rt::spawn(app.channels.clone().keep_within(calls));
         let mut terminate = signal(SignalKind::terminate())?;
@@ -213,6 +225,7 @@ impl Application {
         info!("stopping");
         app.strips.farewell().await;
         app.cases.keep_snapshot().await;
+        channels::own::count_noted(&app).await;
         app.channels.keep_all().await;
         app.desk.keep_snapshot().await;
         let _ = app.system.supervisor.send(KeepAll).await;
@@ -232,6 +245,7 @@ fn serve(listener: TcpListener, app: Data<App>) -> anyhow::Result<Server> {
             .app_data(app.clone())
             .app_data(PayloadConfig::new(server.body_limit))
             .wrap(from_fn(web::error::finish))
+            .wrap(from_fn(channels::own::count))
             .configure(web::configure)
     })
     .workers(workers)

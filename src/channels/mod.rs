@@ -8,12 +8,15 @@
 //! A call is answered for when the history has it. Counting reads the history behind the place up to
 //! which the channel has counted, so that a call is counted once, whatever breaks off in between.
 
+mod counters;
 mod follow;
 pub mod import;
+pub mod own;
 pub mod retention;
 mod taker;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -34,6 +37,8 @@ use rules::machine::Machine;
 use tokio::sync::Mutex;
 use tracing::warn;
 
+use counters::Counters;
+
 use crate::store::Records;
 use crate::store::records::{CallToCount, Kept, StoreError};
 use crate::vitals::Collector;
@@ -50,6 +55,17 @@ pub struct Watched {
     pub desk: Desk<Channel>,
     /// Held by whoever keeps and counts calls: how far that has come, and how far a snapshot knows.
     counting: Mutex<Counted>,
+    /// Since the process started.
+    pub counters: Counters,
+    /// Counted in memory alone since the last snapshot.
+    touched: AtomicBool,
+}
+
+impl Watched {
+    /// Notes that the next snapshot has something new.
+    pub fn touched(&self) {
+        self.touched.store(true, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -90,9 +106,11 @@ impl Channels {
                 && let Ok(id) = id.parse::<ChannelId>()
             {
                 let watched = channels.watch(id).await?;
-                channels
-                    .count(&watched, &mut *watched.counting.lock().await)
-                    .await?;
+                // Of the own ones only examples are in the history.
+                if !own::is_own(&watched.id) {
+                    let mut counting = watched.counting.lock().await;
+                    channels.count(&watched, &mut counting).await?;
+                }
             }
         }
         actix_web::rt::spawn(channels.clone().keep_for_ever());
@@ -140,6 +158,8 @@ impl Channels {
             id: id.clone(),
             desk,
             counting: Mutex::default(),
+            counters: Counters::default(),
+            touched: AtomicBool::default(),
         });
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(id, Arc::clone(&watched));
@@ -178,6 +198,10 @@ impl Channels {
         calls: &[Call],
         kept: Kept,
     ) -> Result<(), StoreError> {
+        // Of the own ones only examples are in the history.
+        if own::is_own(&watched.id) {
+            return Ok(());
+        }
         let Some(places) = kept.places.filter(|_| counting.whole) else {
             return self.count(watched, counting).await;
         };
@@ -216,7 +240,8 @@ impl Channels {
     pub async fn keep_all(&self) {
         for watched in self.all() {
             let mut counting = watched.counting.lock().await;
-            if counting.to > counting.kept_to {
+            let touched = watched.touched.swap(false, Ordering::Relaxed);
+            if touched || counting.to > counting.kept_to {
                 counting.kept_to = counting.to;
                 watched.desk.keep_snapshot().await;
             }
@@ -235,6 +260,9 @@ async fn count_page(
     mut calls: Vec<CallToCount>,
 ) -> Result<bool, StoreError> {
     // Each turn of health is journalled before the next call is counted.
+    for call in &calls {
+        watched.counters.note(call.result, call.micros);
+    }
     while !calls.is_empty() {
         let update = watched.desk.update(move |channel, now| {
             (channel.counted() == after).then(|| {

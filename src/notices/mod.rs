@@ -8,7 +8,7 @@ pub mod breaker;
 pub mod driver;
 mod email;
 pub mod letter;
-mod post;
+pub(crate) mod post;
 pub mod push;
 mod robots;
 pub mod settings;

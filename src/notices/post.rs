@@ -26,7 +26,7 @@ pub(super) struct Request<'a> {
 ///
 /// # Errors
 /// The encryption cannot be set up.
-pub(super) fn client(timeout: Duration) -> anyhow::Result<Client> {
+pub(crate) fn client(timeout: Duration) -> anyhow::Result<Client> {
     let mut roots = RootCertStore::empty();
     // A machine without roots can still speak plain HTTP; what needs them says so when it is tried.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

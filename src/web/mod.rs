@@ -30,8 +30,10 @@ use dashboards::voice::Clips;
 
 use crate::alerting::Alerting;
 use crate::channels::Channels;
+use crate::channels::own::Own;
 use crate::config::Settings;
 use crate::devices::Devices;
+use crate::metrics::spans::Spans;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
 use crate::store::Records;
@@ -55,6 +57,10 @@ pub struct App {
     pub case_settings: Arc<CaseSettings>,
     /// The API channels.
     pub channels: Channels,
+    /// Requests to ourselves that wait to be counted.
+    pub own: Own,
+    /// Requests that wait to be told of as spans.
+    pub spans: Spans,
     /// What drives the alert desk.
     pub alerting: Alerting,
     /// Alerts, work orders, problems and notices.
@@ -197,6 +203,7 @@ pub fn configure(config: &mut ServiceConfig) {
         )
         .configure(screen_socket::configure)
         .configure(routes::health::configure)
+        .configure(routes::metrics::configure)
         .configure(routes::pages::configure)
         .default_service(web::to(routes::unknown_path));
 }

@@ -18,6 +18,7 @@ mod harness;
 mod journal_contract;
 mod live_feed;
 mod loader;
+mod metrics;
 mod notices;
 mod outage;
 mod print_bridge;

@@ -13,6 +13,7 @@ mod history;
 mod journeys;
 mod kiosk;
 mod notices;
+mod own_interfaces;
 mod records;
 mod repeats;
 mod visitors;

@@ -29,6 +29,14 @@ pub enum Health {
 }
 
 impl Health {
+    pub const ALL: [Self; 5] = [
+        Self::Healthy,
+        Self::Maintenance,
+        Self::Recovering,
+        Self::Degraded,
+        Self::Down,
+    ];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",

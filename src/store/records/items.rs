@@ -72,7 +72,32 @@ pub struct ItemPage {
     pub next: Option<String>,
 }
 
+/// Things of one kind and state that have not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenItems {
+    pub kind: String,
+    pub state: String,
+    pub count: u64,
+}
+
 impl Records {
+    /// How many things have not ended, by kind and state.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn open_items(&self) -> Result<Vec<OpenItems>, StoreError> {
+        const COUNT: &str = "select kind, state, count(*) as n from items where ended_at is null \
+             group by kind, state order by kind, state";
+        let read = |row: &Fields<'_>| {
+            Ok(OpenItems {
+                kind: row.text("kind")?,
+                state: row.text("state")?,
+                count: row.count("n")?,
+            })
+        };
+        self.db.rows(sqlx::query(COUNT), read).await
+    }
+
     /// A page of items of one kind.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ pub use call_counts::{CountBy, Counted, TIMES_MS, Within};
 pub use calls::{CallFilter, CallPage, CallToCount, Kept};
 pub use cases::{ClosedLoop, Unregistered};
 pub use devices::DeviceRow;
-pub use items::{ItemFilter, ItemPage, ItemSort};
+pub use items::{ItemFilter, ItemPage, ItemSort, OpenItems};
 pub use keys::Claim;
 pub use order::{TicketKey, TicketSort};
 pub use sessions::SessionRow;

@@ -17,6 +17,7 @@ pub mod health;
 pub mod items;
 pub mod journeys;
 pub mod messages;
+pub mod metrics;
 pub mod notice;
 pub mod pages;
 pub mod people;

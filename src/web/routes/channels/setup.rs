@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{Change, find, read};
+use crate::channels::own::is_own;
 use crate::web::App;
 use crate::web::access::Action;
 use crate::web::caller::Caller;
@@ -52,6 +53,12 @@ async fn set_up(change: Change, id: Path<String>) -> Result<HttpResponse, Proble
         .map_err(|_| Problem::invalid("channel", "is no id of a channel"))?;
     if app.channels.get(&channel).is_some() {
         find(app, caller, Action::ManageChannels, &id).await?;
+    }
+    if app.channels.get(&channel).is_none() && is_own(&channel) {
+        return Err(Problem::invalid(
+            "channel",
+            "begins with own- only for what the product makes",
+        ));
     }
     let setup: Setup = change.parse()?;
     let hall = setup.hall.as_ref().map(HallId::as_str);

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use super::{find, read};
 use crate::channels::Watched;
+use crate::channels::own::is_own;
 use crate::config::BULK_MAX;
 use crate::web::App;
 use crate::web::access::Action;
@@ -64,6 +65,9 @@ async fn tell_calls(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let watched = find(&app, &caller, Action::RecordCalls, &id).await?;
+    if is_own(&watched.id) {
+        return Err(own_channel());
+    }
     let limit = app.settings.calls.body_limit;
     let (_room, body) = take_in(&request, payload, limit).await?;
     let lines = is_lines(&request);
@@ -110,6 +114,15 @@ async fn take_in(
         .map_err(|_| too_large(limit))?
         .map_err(|_| Problem::invalid("body", "could not be read"))?;
     Ok((room, Body(body)))
+}
+
+fn own_channel() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "own_channel",
+        "本系统自身的接口由系统自己计数",
+        "the product counts the requests to its own interfaces itself",
+    )
 }
 
 fn too_large(limit: usize) -> Problem {
