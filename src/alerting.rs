@@ -25,7 +25,17 @@ use tracing::warn;
 use self::usual::UsualDays;
 use crate::channels::ChannelSource;
 use crate::devices::Devices;
+use crate::occupancy::Occupancies;
 use crate::store::Records;
+
+/// Where the facts come from beside the halls.
+pub struct Watched {
+    pub cases: Desk<CaseDesk>,
+    pub devices: Arc<Devices>,
+    pub occupancies: Arc<Occupancies>,
+    pub channels: ChannelSource,
+    pub records: Records,
+}
 
 /// The desk with whoever drives it.
 #[derive(Clone)]
@@ -42,10 +52,7 @@ impl Alerting {
     pub async fn start(
         system: &actors::System,
         desk: Desk<AlertDesk>,
-        cases: Desk<CaseDesk>,
-        devices: Arc<Devices>,
-        channels: ChannelSource,
-        records: Records,
+        watched: Watched,
         every: Duration,
     ) -> anyhow::Result<Self> {
         let clock = Arc::new(SystemClock);
@@ -56,12 +63,13 @@ impl Alerting {
         let known = Known {
             halls: system.halls.clone(),
             cases: Arc::new(CaseSource {
-                desk: cases,
+                desk: watched.cases,
                 registered: Arc::default(),
             }),
-            devices: Arc::new(DeviceSource(devices)),
-            channels: Arc::new(channels),
-            usual: Arc::new(UsualDays::new(records)),
+            devices: Arc::new(DeviceSource(watched.devices)),
+            occupancies: watched.occupancies,
+            channels: Arc::new(watched.channels),
+            usual: Arc::new(UsualDays::new(watched.records)),
         };
         let hub = system.hub.clone();
         let driver = AlertDriver::start(desk.clone(), Arc::new(known), hub, clock, every);
@@ -87,6 +95,7 @@ struct Known {
     halls: Arc<Halls>,
     cases: Arc<CaseSource>,
     devices: Arc<DeviceSource>,
+    occupancies: Arc<Occupancies>,
     channels: Arc<ChannelSource>,
     usual: Arc<UsualDays>,
 }
@@ -105,6 +114,7 @@ impl Sources for Known {
                 handle,
                 registered,
                 usual: Arc::clone(&self.usual),
+                occupancies: Arc::clone(&self.occupancies),
             }));
         }
         all
@@ -120,6 +130,7 @@ struct HallSource {
     handle: HallHandle,
     registered: Registered,
     usual: Arc<UsualDays>,
+    occupancies: Arc<Occupancies>,
 }
 
 impl FactSource for HallSource {
@@ -136,6 +147,8 @@ impl FactSource for HallSource {
         let registered = registered.get(&self.id).cloned();
         let (id, usual) = (self.id.clone(), Arc::clone(&self.usual));
         let known = usual.known(&id);
+        // Cameras tell the machine's time, also in a hall whose clock is another.
+        let occupancy = self.occupancies.fresh(&id, SystemClock.now());
         Box::pin(async move {
             let read = handle.read(move |hall, now| {
                 let day = hall.day();
@@ -143,6 +156,7 @@ impl FactSource for HallSource {
                 let beyond = facts::hall::Beyond {
                     has_case: &has_case,
                     usual_served: known.filter(|(of, _)| Some(*of) == day).and_then(|it| it.1),
+                    occupancy,
                     ..facts::hall::Beyond::NONE
                 };
                 (facts::hall::facts(hall, &beyond, now), day)

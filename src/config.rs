@@ -82,6 +82,8 @@ pub struct Session {
 #[serde(deny_unknown_fields)]
 pub struct Devices {
     pub silent_secs: u64,
+    /// The version that the software of a kind of device should have, by kind.
+    pub expected_versions: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -258,6 +260,12 @@ impl Settings {
             self.devices.silent_secs > 0,
             "devices.silent_secs must be at least 1"
         );
+        for kind in self.devices.expected_versions.keys() {
+            ensure!(
+                rules::devices::KINDS.contains(&kind.as_str()),
+                "devices.expected_versions.{kind}: there is no such kind of device"
+            );
+        }
         crate::cases::settings(&self.cases)?;
         self.calls.check()?;
         self.telemetry.check()?;

@@ -15,6 +15,7 @@ pub mod first_start;
 mod http_client;
 pub mod metrics;
 pub mod notices;
+pub mod occupancy;
 pub mod print_bridge;
 pub mod replay;
 pub mod rule_files;
@@ -42,7 +43,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use crate::alerting::Alerting;
+use crate::alerting::{Alerting, Watched};
 use crate::channels::own::Own;
 use crate::channels::{ChannelSource, Channels};
 use crate::config::Settings;
@@ -50,6 +51,7 @@ use crate::devices::Devices;
 use crate::metrics::spans::Spans;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
+use crate::occupancy::Occupancies;
 use crate::strips::Wires;
 use crate::vitals::Collector;
 use crate::web::App;
@@ -94,7 +96,8 @@ impl Application {
         let devices = Devices::load(
             stores.records.clone(),
             system.hub.clone(),
-            settings.devices.silent_secs,
+            settings.devices.clone(),
+            settings.cases.time_zone,
             SystemClock.now(),
         );
         let devices = Arc::new(devices.await.context("could not load the devices")?);
@@ -132,17 +135,21 @@ impl Application {
             .await
             .context("could not set up the own channels")?;
         let vitals = Collector::default();
-        let every = Duration::from_millis(settings.alerts.pass_ms);
-        let alerting = Alerting::start(
-            &system,
-            desk.clone(),
-            cases.clone(),
-            devices.clone(),
-            ChannelSource::new(channels.clone(), vitals.clone()),
+        let occupancies = Occupancies::load(
             stores.records.clone(),
-            every,
-        )
-        .await?;
+            system.hub.clone(),
+            SystemClock.now(),
+        );
+        let occupancies = Arc::new(occupancies.await.context("could not load the occupancy")?);
+        let every = Duration::from_millis(settings.alerts.pass_ms);
+        let watched = Watched {
+            cases: cases.clone(),
+            devices: devices.clone(),
+            occupancies: occupancies.clone(),
+            channels: ChannelSource::new(channels.clone(), vitals.clone()),
+            records: stores.records.clone(),
+        };
+        let alerting = Alerting::start(&system, desk.clone(), watched, every).await?;
         let app = Data::new(App {
             system,
             alerting,
@@ -155,6 +162,7 @@ impl Application {
             records: stores.records,
             auth,
             devices,
+            occupancies,
             strips,
             vitals,
             own: Own::default(),
@@ -203,6 +211,7 @@ impl Application {
         let app = self.app.clone();
         actix_web::rt::spawn(prune_for_ever(app.clone()));
         actix_web::rt::spawn(watch_devices_for_ever(app.clone()));
+        actix_web::rt::spawn(write_occupancy_for_ever(app.clone()));
         actix_web::rt::spawn(deliver_for_ever(app.clone()));
         actix_web::rt::spawn(vitals::sample_for_ever(app.clone()));
         actix_web::rt::spawn(channels::own::count_for_ever(app.clone()));
@@ -224,6 +233,12 @@ impl Application {
         self.server.await?;
         info!("stopping");
         app.strips.farewell().await;
+        if let Err(cause) = app.devices.write_usage().await {
+            warn!(%cause, "the last uses of devices are not written");
+        }
+        if let Err(cause) = app.occupancies.write().await {
+            warn!(%cause, "the last counts of people are not written");
+        }
         app.cases.keep_snapshot().await;
         channels::own::count_noted(&app).await;
         app.channels.keep_all().await;
@@ -277,6 +292,9 @@ async fn prune_for_ever(app: Data<App>) {
         if let Err(cause) = app.records.prune(app.now()).await {
             warn!(%cause, "old keys and sessions not removed");
         }
+        if let Err(cause) = app.devices.forget_old_usage(app.now()).await {
+            warn!(%cause, "old uses of devices not removed");
+        }
         tokio::time::sleep(PRUNE).await;
     }
 }
@@ -289,6 +307,15 @@ async fn deliver_for_ever(app: Data<App>) {
     }
 }
 
+async fn write_occupancy_for_ever(app: Data<App>) {
+    loop {
+        tokio::time::sleep(occupancy::WRITE_EVERY).await;
+        if let Err(cause) = app.occupancies.write().await {
+            warn!(%cause, "counts of people not written yet");
+        }
+    }
+}
+
 async fn watch_devices_for_ever(app: Data<App>) {
     loop {
         tokio::time::sleep(WATCH_DEVICES).await;
@@ -296,6 +323,10 @@ async fn watch_devices_for_ever(app: Data<App>) {
         all.extend(app.devices.fallen_silent(app.now()));
         for happened in all {
             app.note_device(&happened).await;
+        }
+        app.occupancies.look(app.now());
+        if let Err(cause) = app.devices.write_usage().await {
+            warn!(%cause, "uses of devices not written yet");
         }
     }
 }

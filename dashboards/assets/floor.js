@@ -16,11 +16,13 @@ const SHAPES = { serving: "●", calling: "◆", idle: "○", paused: "‖", clo
 
 const hall = decodeURIComponent(location.pathname.split("/")[2] || "");
 const topic = "hall." + hall;
+const peopleTopic = "occupancy." + hall;
 let who = null;
 let live = null;
 let clock = null;
 let data = null;
 let queues = {};
+let people = null;    // whom cameras count: {people, at, stale, stale_secs, sources}
 let floor = {};       // window -> {clerk, reason, waiting, served, recent}
 let failure = null;
 let chosen = null;
@@ -30,6 +32,10 @@ let asked = -Infinity;
 const mayKnow = () => may(who, "manager", "supervisor");
 
 function heard(of, whole, frame) {
+  if (of === peopleTopic) {
+    people = whole;
+    return calmly(paint);
+  }
   if (of !== topic) {
     queues[of.slice(("queue." + hall + ".").length)] = whole;
     return calmly(paint);
@@ -100,7 +106,17 @@ function totals() {
   const fact = (key, value) => h("div", null, h("b.num", null, value), h("span.small.dim", null, t(key)));
   const longest = Math.max(0, ...Object.values(queues).map((q) => (q.waiting ? q.longest_wait_secs || 0 : 0)));
   return h("section.panel.totals", null, fact("floor.waiting", number((data.figures || {}).waiting)),
-    fact("floor.longest", t("floor.min", { n: minutes(longest) })), fact("floor.unused-windows", String(all.filter(unused).length)));
+    fact("floor.longest", t("floor.min", { n: minutes(longest) })), fact("floor.unused-windows", String(all.filter(unused).length)), counted());
+}
+
+/** The people cameras count. A count that is old stays, with the words that say so. */
+function counted() {
+  if (!people || typeof people.people !== "number") return null;
+  const age = (live.serverNow() - Date.parse(people.at)) / 1000;
+  const stale = people.stale || age > people.stale_secs;
+  const words = stale ? "⚠ " + t("floor.count-stale", { ago: span(age) }) : "● " + t("floor.count-fresh");
+  return h("p.counted" + (stale ? ".stale" : ""), { "data-stale": String(stale), role: "status" },
+    h("b.num", null, number(people.people)), h("span", null, t("floor.counted"), h("br"), h("span.small", null, words)));
 }
 
 function lines() {
@@ -181,7 +197,7 @@ function tick() {
 session().then((found) => {
   who = found;
   live = connectLive({
-    topics: [topic],
+    topics: [topic, peopleTopic],
     reloadWithinMs: 20000,
     onSnapshot: heard,
     onDelta: heard,

@@ -240,6 +240,7 @@ function scanned(read) {
   if (view.step === "slip" || view.step === "refused") toStart(); // the next visitor is here
   left = BACK_TO_START_S;
   const found = whatIs(read, clock.zone);
+  if (found.kind !== "unknown") device.used("scan");
   const place = { path: view.path || [], service: view.service, appointment: view.appointment };
   if (found.kind === "unknown") return go({ step: "unread", detail: t("kiosk.unread") });
   if (found.kind === "appointment") return wish(Object.assign({ service: found.service, appointment: found.appointment }, visitor.holder ? { holder: visitor.holder } : {}));
@@ -289,6 +290,7 @@ function show(ticket) {
   go(shown);
   if (!printer.exists) return;
   printer.print(ticket.token, lang()).then((printed) => {
+    if (printed) device.used("print");
     device.look();
     if (view !== shown) return paint();
     return go(Object.assign(shown, { printing: printed ? "done" : "failed" }));
@@ -344,7 +346,7 @@ const message = (kind, title, detail, button) => h("section.message" + (kind ? "
 function blocked() {
   if (live.state === "denied") return message("bad", t("live.denied"), t("kiosk.ask-staff"));
   if (failure) return message("bad", failure.detail || failure.code, t("kiosk.ask-staff"));
-  if (!data) return message("", t(live.state === "boot" ? "live.boot" : "live.lost"), t("kiosk.ask-staff"));
+  if (!data) return message("", t(offline() && live.state !== "boot" ? "live.lost" : "live.boot"), t("kiosk.ask-staff"));
   if (offline()) return message("bad", t("kiosk.offline"), t("kiosk.ask-staff"));
   if (data.state === "closed") return message("", t("kiosk.closed") + " " + t2("kiosk.closed"), t("board.closed-hint"));
   if (data.state === "issuing_paused") return message("", t("kiosk.paused") + " " + t2("kiosk.paused"), t("kiosk.paused-hint"));

@@ -27,6 +27,7 @@ pub mod calling;
 pub mod cases;
 pub mod channels;
 pub mod desk;
+pub mod devices;
 pub mod figures;
 pub mod flow;
 pub mod forecast;

@@ -521,12 +521,19 @@ fn a_template_says_what_it_is_given_in_the_receivers_language() {
     english["lang"] = json!("en");
     let mut outbox = Outbox::new([english], "09:00");
     let standard = outbox.announce(&to_supervisors("A-1/1", Severity::Critical));
-    assert_eq!(standard[0].subject, "[critical] Case overdue");
+    assert_eq!(standard[0].subject, "[critical, raised] Case overdue");
     assert!(
         standard[0].text.contains("Time: 2026-11-02 09:00"),
         "{}",
         standard[0].text
     );
+    // Whoever only reads subjects sees that it is over.
+    let over = Announcement {
+        cause: Cause::Resolved,
+        ..to_supervisors("A-1/over", Severity::Critical)
+    };
+    let over = outbox.announce(&over);
+    assert_eq!(over[0].subject, "[critical, resolved] Case overdue");
     let template = Template {
         subject: Name::new("标题", "{alert}\nin {hall}"),
         text: Name::new("{text}", "{text} ({cause}, {department})"),
@@ -545,7 +552,7 @@ fn a_template_says_what_it_is_given_in_the_receivers_language() {
         })
         .unwrap();
     let again = outbox.announce(&to_supervisors("A-1/3", Severity::Critical));
-    assert_eq!(again[0].subject, "[critical] Case overdue");
+    assert_eq!(again[0].subject, "[critical, raised] Case overdue");
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use actix::Addr;
 use actors::hub::{ScreenHub, Shape};
 use actors::publisher::Publisher;
+use chrono::NaiveDate;
 use dashboards::assets;
+use rules::devices::functions_of;
+use rules::devices::version::is_older;
 use rules::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -49,6 +52,31 @@ pub(super) struct Device {
     pub(super) press: Option<Press>,
     /// Whether the silence is already known.
     pub(super) told_offline: bool,
+    used: Used,
+}
+
+/// How often each function was used on the last day on which any was.
+#[derive(Debug, Default)]
+struct Used {
+    day: NaiveDate,
+    by_function: BTreeMap<String, u64>,
+}
+
+/// What one needs to know to look at a device.
+pub(super) struct Look<'a> {
+    pub(super) now: Timestamp,
+    pub(super) day: NaiveDate,
+    pub(super) silent_secs: u64,
+    /// The version that a kind's software should have.
+    pub(super) expected: &'a BTreeMap<String, String>,
+}
+
+/// What software a device runs.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Version<'a> {
+    own: &'a str,
+    expected: &'a str,
+    pub(super) old: bool,
 }
 
 impl Device {
@@ -65,6 +93,7 @@ impl Device {
             reports: (Instant::now(), 0),
             press: None,
             told_offline: false,
+            used: Used::default(),
             row,
         };
         device.publish(device.row.created_at);
@@ -101,14 +130,9 @@ impl Device {
     }
 
     fn functions(&self, state: &str) -> Value {
-        let usual: &[&str] = match self.row.kind.as_str() {
-            "kiosk" => &["display", "print", "scan"],
-            "screen" => &["display", "audio"],
-            "strip" => &["display"],
-            _ => &["call"],
-        };
         let kept = self.kept.as_ref();
         let faults = kept.map_or(&[][..], |kept| &kept.report.faults);
+        let usual = functions_of(&self.row.kind);
         let names = usual
             .iter()
             .copied()
@@ -129,17 +153,57 @@ impl Device {
         json!(functions)
     }
 
+    /// A page is old when it is not this server's, other software when a newer one is known.
+    pub(super) fn version<'a>(
+        &'a self,
+        expected: &'a BTreeMap<String, String>,
+    ) -> Option<Version<'a>> {
+        let report = &self.kept.as_ref()?.report;
+        if !report.build.is_empty() {
+            let (own, expected) = (report.build.as_str(), assets::build());
+            let old = own != expected;
+            return Some(Version { own, expected, old });
+        }
+        let own = report.version.as_deref()?;
+        let expected = expected.get(&self.row.kind).map_or(own, String::as_str);
+        let old = is_older(own, expected);
+        Some(Version { own, expected, old })
+    }
+
+    /// Counts uses of a function.
+    pub(super) fn count(&mut self, day: NaiveDate, function: &str, uses: u64) {
+        if self.used.day != day {
+            self.used = Used {
+                day,
+                by_function: BTreeMap::new(),
+            };
+        }
+        *self
+            .used
+            .by_function
+            .entry(function.to_owned())
+            .or_default() += uses;
+    }
+
     /// The device as its manager sees it; never its token.
-    pub(super) fn face(&self, silent_secs: u64, now: Timestamp) -> Value {
+    pub(super) fn face(&self, look: &Look<'_>) -> Value {
         let row = &self.row;
-        let state = self.state(silent_secs, now);
+        let state = self.state(look.silent_secs, look.now);
         let report = self.kept.as_ref().map(|kept| &kept.report);
+        let page = report.filter(|report| !report.build.is_empty());
+        let nothing = BTreeMap::new();
+        let used = match self.used.day == look.day {
+            true => &self.used.by_function,
+            false => &nothing,
+        };
         json!({
             "id": row.id, "name": row.name, "kind": row.kind, "hall": row.hall, "zone": row.zone,
             "window": row.window, "muted": row.muted, "created_at": row.created_at.rfc3339_utc(),
             "state": state, "last_seen_at": row.seen_at.map(Timestamp::rfc3339_utc),
             "functions": self.functions(state), "report": report,
-            "newest_build": report.map(|report| report.build == assets::build()),
+            "newest_build": page.map(|report| report.build == assets::build()),
+            "version": self.version(look.expected),
+            "usage": {"day": look.day, "functions": used},
         })
     }
 

@@ -1,5 +1,6 @@
 //! What is heard of devices: their reports, their silence, the presses of pagers.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use rules::time::Timestamp;
 use super::Devices;
 use super::device::Press;
 use super::report::{Fault, Kept, Report};
-use crate::store::records::StoreError;
+use crate::store::records::{StoreError, UsageRow};
 use crate::web::auth::random_hex;
 
 /// Reports taken of one device within [`REPORTS_WITHIN`]; a page sends one a minute and one at each
@@ -57,19 +58,33 @@ impl Devices {
         if let Some((field, reason)) = report.fault() {
             return Err(ReportError::Invalid { field, reason });
         }
-        let kept = self.dated(id, report, now)?;
+        // Two reports at once would both count what is new since the one before.
+        let _changing = self.changes.lock().await;
+        let (kept, used) = self.dated(id, report, now)?;
         let text = serde_json::to_string(&kept).unwrap_or_default();
-        let stored = self.records.keep_device_report(id, &text, now).await;
-        if !stored.map_err(ReportError::Store)? {
+        let stored = self
+            .records
+            .keep_device_report(id, &text, &used, now)
+            .await
+            .map_err(ReportError::Store)?;
+        if !stored {
             return Err(ReportError::Unknown);
         }
         let mut known = self.known();
         let device = known.by_id.get_mut(id).ok_or(ReportError::Unknown)?;
+        for row in used {
+            device.count(row.day, &row.function, row.used);
+        }
         Ok(device.take(kept, now))
     }
 
-    /// Counts a report, and gives each fault its beginning.
-    fn dated(&self, id: &str, report: Report, now: Timestamp) -> Result<Kept, ReportError> {
+    /// Counts a report, gives each fault its beginning, and says which uses are new.
+    fn dated(
+        &self,
+        id: &str,
+        report: Report,
+        now: Timestamp,
+    ) -> Result<(Kept, Vec<UsageRow>), ReportError> {
         let mut known = self.known();
         let device = known.by_id.get_mut(id).ok_or(ReportError::Unknown)?;
         let (from, count) = &mut device.reports;
@@ -87,10 +102,15 @@ impl Devices {
             since.copied().unwrap_or(now)
         };
         let since = report.faults.iter().map(|f| (f.function.clone(), begun(f)));
-        Ok(Kept {
+        let known = before.and_then(|kept| kept.totals.as_ref());
+        let told = report.usage.as_ref();
+        let new = told.map_or_else(BTreeMap::new, |totals| totals.since(known));
+        let kept = Kept {
             since: since.collect(),
+            totals: told.or(known).cloned(),
             report,
-        })
+        };
+        Ok((kept, self.rows_of(id, new, now)))
     }
 
     /// Leaves what happened for [`Self::untold`].
@@ -107,13 +127,13 @@ impl Devices {
 
     /// Devices that fell silent since the last look.
     pub fn fallen_silent(&self, now: Timestamp) -> Vec<Happened> {
-        if now.secs_since(self.listening_since) <= self.silent_secs {
+        if now.secs_since(self.listening_since) <= self.settings.silent_secs {
             return Vec::new();
         }
         let mut known = self.known();
         let mut happened = Vec::new();
         for device in known.by_id.values_mut() {
-            if !device.told_offline && device.state(self.silent_secs, now) == "offline" {
+            if !device.told_offline && device.state(self.settings.silent_secs, now) == "offline" {
                 device.told_offline = true;
                 happened.push(device.happened("device_offline", None));
             }
@@ -140,6 +160,8 @@ impl Devices {
             what: what.to_owned(),
             key: key.clone(),
         });
+        drop(known);
+        self.used(id, "call", now);
         Some(key)
     }
 }

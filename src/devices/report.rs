@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rules::devices::usage::{TOTAL_MAX, Totals};
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -43,6 +44,11 @@ pub struct Report {
     pub page: String,
     /// Every fault it has now; none left means all is well.
     pub faults: Vec<Fault>,
+    /// Of the software of a device that shows no page of ours.
+    pub version: Option<String>,
+    /// How often its functions were used since it started: `{"run": …, "used": {"print": 3}}`.
+    #[schema(value_type = Option<Object>)]
+    pub usage: Option<Totals>,
 }
 
 impl Report {
@@ -77,6 +83,24 @@ impl Report {
         if !self.faults.iter().all(words) {
             return Some(("faults", "function and code are words of a-z, 0-9 and '_'"));
         }
+        let printable = |text: &str| {
+            let good = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+            good && (1..=40).contains(&text.len())
+        };
+        if self.version.as_deref().is_some_and(|text| !printable(text)) {
+            return Some(("version", "1 to 40 printable ASCII characters"));
+        }
+        let usage = self.usage.as_ref()?;
+        if !printable(&usage.run) {
+            return Some(("usage.run", "1 to 40 printable ASCII characters"));
+        }
+        let total = |(function, total): (&String, &u64)| word(function) && *total <= TOTAL_MAX;
+        if usage.used.len() > 16 || !usage.used.iter().all(total) {
+            return Some((
+                "usage.used",
+                "at most 16 totals by function, each at most 10⁹",
+            ));
+        }
         None
     }
 }
@@ -87,4 +111,6 @@ impl Report {
 pub(super) struct Kept {
     pub(super) report: Report,
     pub(super) since: BTreeMap<String, Timestamp>,
+    /// The totals it told last, also while it tells none.
+    pub(super) totals: Option<Totals>,
 }

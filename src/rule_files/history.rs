@@ -199,7 +199,7 @@ impl Tape {
         let beyond = Beyond {
             has_case: &has_case,
             usual_served: hall.day().and_then(|day| self.usual(day)),
-            appointments: None,
+            ..Beyond::NONE
         };
         facts(hall, &beyond, at)
     }

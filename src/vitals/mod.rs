@@ -357,13 +357,10 @@ fn asked_kind(
 fn devices(app: &App) -> Vec<DeviceCount> {
     let now = app.now();
     let mut counts: BTreeMap<(String, String), (usize, usize)> = BTreeMap::new();
-    for row in app.devices.rows() {
-        let Some(face) = app.devices.face(&row.id, now) else {
-            continue;
-        };
-        let state = face["state"].as_str().unwrap_or_default().to_owned();
-        let old = face["newest_build"] == false;
-        let sum = counts.entry((row.kind, state)).or_default();
+    for face in app.devices.faces(|_| true, now) {
+        let text = |field: &str| face[field].as_str().unwrap_or_default().to_owned();
+        let old = face["version"]["old"] == true;
+        let sum = counts.entry((text("kind"), text("state"))).or_default();
         *sum = (sum.0 + 1, sum.1 + usize::from(old));
     }
     let count = |((kind, state), (count, old_build))| DeviceCount {

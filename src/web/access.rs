@@ -21,6 +21,14 @@ pub enum Role {
     Strip,
     /// A hardware pager or a hot-key tool at one window.
     Pager,
+    /// What visitors rate with at a window (评价器).
+    Rater,
+    /// Reads cards and codes.
+    Reader,
+    /// Prints slips.
+    Printer,
+    /// Counts people, or a system of cameras that does.
+    Camera,
     Clerk,
     /// Keeps interfaces, data and devices going.
     Engineer,
@@ -30,18 +38,31 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Visitor,
         Self::Kiosk,
         Self::Screen,
         Self::Strip,
         Self::Pager,
+        Self::Rater,
+        Self::Reader,
+        Self::Printer,
+        Self::Camera,
         Self::Clerk,
         Self::Engineer,
         Self::Manager,
         Self::Supervisor,
         Self::Admin,
     ];
+
+    /// Whether it is a device with a token of its own.
+    pub const fn is_device(self) -> bool {
+        use Role::{Camera, Kiosk, Pager, Printer, Rater, Reader, Screen, Strip};
+        matches!(
+            self,
+            Kiosk | Screen | Strip | Pager | Rater | Reader | Printer | Camera
+        )
+    }
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,6 +71,10 @@ impl Role {
             Self::Screen => "screen",
             Self::Strip => "strip",
             Self::Pager => "pager",
+            Self::Rater => "rater",
+            Self::Reader => "reader",
+            Self::Printer => "printer",
+            Self::Camera => "camera",
             Self::Clerk => "clerk",
             Self::Engineer => "engineer",
             Self::Manager => "manager",
@@ -98,6 +123,8 @@ pub enum Action {
     ManageDevices,
     /// Say of oneself, as a device, how one is.
     ReportDevice,
+    /// Tell how many people are in a hall.
+    CountPeople,
     ManageTags,
     /// See one person's way through halls and cases.
     SeeJourneys,
@@ -129,7 +156,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::SeeHall,
         Self::SeeFloor,
         Self::IssueTicket,
@@ -141,6 +168,7 @@ impl Action {
         Self::ManageHall,
         Self::ManageDevices,
         Self::ReportDevice,
+        Self::CountPeople,
         Self::ManageTags,
         Self::SeeJourneys,
         Self::PostNotice,
@@ -163,7 +191,10 @@ impl Action {
 
     /// The roles that may.
     pub const fn roles(self) -> &'static [Role] {
-        use Role::{Admin, Clerk, Engineer, Kiosk, Manager, Pager, Screen, Strip, Supervisor};
+        use Role::{
+            Admin, Camera, Clerk, Engineer, Kiosk, Manager, Pager, Printer, Rater, Reader, Screen,
+            Strip, Supervisor,
+        };
         match self {
             Self::SeeHall => &[
                 Kiosk, Screen, Strip, Clerk, Engineer, Manager, Supervisor, Admin,
@@ -176,7 +207,8 @@ impl Action {
             Self::ReadTickets => &[Clerk, Manager, Supervisor, Admin],
             Self::ExportTickets => &[Manager, Supervisor, Admin],
             Self::ManageHall | Self::ManageDevices => &[Manager, Admin],
-            Self::ReportDevice => &[Kiosk, Screen, Strip, Pager],
+            Self::ReportDevice => &[Kiosk, Screen, Strip, Pager, Rater, Reader, Printer, Camera],
+            Self::CountPeople => &[Camera, Engineer, Admin],
             Self::ManageTags => &[Manager, Admin],
             Self::SeeJourneys => &[Supervisor, Admin],
             Self::PostNotice => &[Manager, Supervisor, Admin],
@@ -206,6 +238,7 @@ impl Action {
             Self::ManageHall => "manage_hall",
             Self::ManageDevices => "manage_devices",
             Self::ReportDevice => "report_device",
+            Self::CountPeople => "count_people",
             Self::ManageTags => "manage_tags",
             Self::SeeJourneys => "see_journeys",
             Self::PostNotice => "post_notice",

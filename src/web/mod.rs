@@ -36,6 +36,7 @@ use crate::devices::Devices;
 use crate::metrics::spans::Spans;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
+use crate::occupancy::Occupancies;
 use crate::store::Records;
 use crate::store::records::{AuditEntry, StoreError};
 use crate::vitals::Collector;
@@ -50,6 +51,8 @@ pub struct App {
     pub records: Records,
     pub auth: Auth,
     pub devices: Arc<Devices>,
+    /// How many people cameras count in each hall.
+    pub occupancies: Arc<Occupancies>,
     pub strips: Strips,
     /// All cases of all departments.
     pub cases: Desk<CaseDesk>,
@@ -185,6 +188,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::notice::configure)
                         .configure(routes::accounts::configure)
                         .configure(routes::devices::configure)
+                        .configure(routes::occupancy::configure)
                         .configure(routes::floor::configure)
                         .configure(routes::people::configure)
                         .configure(routes::journeys::configure)

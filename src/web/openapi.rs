@@ -9,8 +9,8 @@ use crate::web::routes::strips;
 use crate::web::routes::visitors;
 use crate::web::routes::{
     accounts, alerts, audit, cases, channels, devices, floor, halls, journeys, messages, notice,
-    people, problems, receivers, rules, session, silences, ticket_lists, tickets, voice, windows,
-    work_orders,
+    occupancy, people, problems, receivers, rules, session, silences, ticket_lists, tickets, voice,
+    windows, work_orders,
 };
 
 #[derive(OpenApi)]
@@ -77,7 +77,10 @@ use crate::web::routes::{
         devices::list_of_hall,
         devices::change,
         devices::order,
+        devices::usage,
         devices::report,
+        occupancy::show,
+        occupancy::tell,
         floor::floor,
         floor::preview_policy,
         journeys::show,

@@ -546,7 +546,7 @@ impl ScreenSocket {
         };
         let allowed = match family {
             "city" => principal.may(Action::SeeHall) && principal.scope.everywhere(),
-            "hall" | "queue" | "window" | "voice" => {
+            "hall" | "queue" | "window" | "voice" | "occupancy" => {
                 let hall = rest.split('.').next().unwrap_or_default();
                 let hall: HallId = hall.parse().map_err(|_| "unknown_topic")?;
                 principal.may_in(Action::SeeHall, &hall)
@@ -727,6 +727,13 @@ async fn find(
             return Err(unknown(topic));
         };
         app.alerting.driver.open(hall).await;
+    }
+    if let Some(hall) = topic.strip_prefix("occupancy.") {
+        // Also before anybody has counted there.
+        let Ok((hall, _)) = app.hall(hall) else {
+            return Err(unknown(topic));
+        };
+        app.occupancies.open(&hall, app.now());
     }
     match app.system.hub.send(Find(topic.clone())).await {
         Ok(Some(found)) => Ok((found, since)),

@@ -44,11 +44,11 @@ impl Right {
 
 fn attempts() -> Vec<Attempt> {
     use Action::{
-        AskProgress, CallAtWindow, ExportTickets, FeedCases, HandleAlerts, HandleCases,
-        HandleOrders, IssueTicket, ManageChannels, ManageDevices, ManageHall, ManageNotices,
-        ManageRules, ManageTags, PostNotice, ReadAudit, ReadTickets, RecordCalls, RegisterHall,
-        ReportDevice, SeeAlerts, SeeCases, SeeChannels, SeeFloor, SeeHall, SeeJourneys, Speak,
-        WorkWindow,
+        AskProgress, CallAtWindow, CountPeople, ExportTickets, FeedCases, HandleAlerts,
+        HandleCases, HandleOrders, IssueTicket, ManageChannels, ManageDevices, ManageHall,
+        ManageNotices, ManageRules, ManageTags, PostNotice, ReadAudit, ReadTickets, RecordCalls,
+        RegisterHall, ReportDevice, SeeAlerts, SeeCases, SeeChannels, SeeFloor, SeeHall,
+        SeeJourneys, Speak, WorkWindow,
     };
     use Right::{AddClerk, Anywhere, ForAllHalls, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
@@ -180,6 +180,20 @@ fn attempts() -> Vec<Attempt> {
         add(InHall(ManageDevices), post, &path, Some(&none));
     }
     let report = json!({"build": "b", "faults": []});
+    add(
+        InHall(ManageDevices),
+        get,
+        "/halls/H1/devices/none/usage",
+        None,
+    );
+    let counted = json!({"people": 3, "source": "main"});
+    add(InHall(SeeHall), get, "/halls/H1/occupancy", None);
+    add(
+        InHall(CountPeople),
+        post,
+        "/halls/H1/occupancy",
+        Some(&counted),
+    );
     add(
         Anywhere(ReportDevice),
         post,
@@ -358,12 +372,8 @@ async fn principal(server: &Server, role: Role, hall: &str) -> Client {
     let name = format!("{}-{hall}", role.name());
     match role {
         Role::Visitor => server.visitor(),
-        Role::Kiosk | Role::Screen | Role::Strip | Role::Pager => {
-            server.device(&name, role.name(), hall).await
-        }
-        Role::Clerk | Role::Engineer | Role::Manager | Role::Supervisor | Role::Admin => {
-            server.person(&name, role.name(), &[hall]).await
-        }
+        role if role.is_device() => server.device(&name, role.name(), hall).await,
+        _ => server.person(&name, role.name(), &[hall]).await,
     }
 }
 
@@ -407,9 +417,7 @@ async fn each_role_may_do_what_the_table_says_and_every_refusal_is_in_the_audit(
             let name = format!("{}-{hall}", role.name());
             match role {
                 Role::Visitor => None,
-                Role::Kiosk | Role::Screen | Role::Strip | Role::Pager => {
-                    refusals.insert(format!("device:{name}"), refused)
-                }
+                role if role.is_device() => refusals.insert(format!("device:{name}"), refused),
                 _ => refusals.insert(name, refused),
             };
         }

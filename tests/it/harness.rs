@@ -245,9 +245,9 @@ impl Server {
         self.sign_in(username, PASSWORD).await
     }
 
-    /// Registers a device of a hall; a pager for window 1.
+    /// Registers a device of a hall; a pager or rater for window 1.
     pub async fn device(&self, id: &str, kind: &str, hall: &str) -> Client {
-        let window = (kind == "pager").then_some("1");
+        let window = ["pager", "rater"].contains(&kind).then_some("1");
         let device = json!({"id": id, "kind": kind, "hall": hall, "window": window});
         let added = self.admin().post("/devices", device).await.expect(201);
         Client::new(&self.base, added["token"].as_str().map(str::to_owned))

@@ -709,7 +709,7 @@ async fn devices_are_kept(bench: Bench) {
     assert_eq!(records.update_device(&changed).await, Ok(true));
     assert_eq!(records.devices().await, Ok(vec![changed.clone()]));
     let seen = start().plus_secs(5);
-    let kept = records.keep_device_report("k1", "{}", seen).await;
+    let kept = records.keep_device_report("k1", "{}", &[], seen).await;
     assert_eq!(kept, Ok(true));
     let told = DeviceRow {
         seen_at: Some(seen),
@@ -718,7 +718,7 @@ async fn devices_are_kept(bench: Bench) {
     };
     assert_eq!(records.devices().await, Ok(vec![told]));
     assert_eq!(
-        records.keep_device_report("k2", "{}", seen).await,
+        records.keep_device_report("k2", "{}", &[], seen).await,
         Ok(false)
     );
     assert_eq!(records.update_device(&device("k2", "t4")).await, Ok(false));

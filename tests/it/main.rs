@@ -13,6 +13,7 @@ mod calls;
 mod cases;
 mod desk_page;
 mod desks;
+mod device_pages;
 mod follow;
 mod harness;
 mod journal_contract;

@@ -8,6 +8,7 @@ mod channels;
 mod city;
 mod console;
 mod days;
+mod device_use;
 mod devices;
 mod history;
 mod journeys;

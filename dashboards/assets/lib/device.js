@@ -3,13 +3,20 @@
 import { post } from "./api.js";
 import { loadAgain } from "./live.js";
 import { t } from "./i18n.js";
-import { h } from "./dom.js";
+import { h, memory } from "./dom.js";
 
 const REPORT_MS = 60000;
 const LOOK_MS = 2000;     // a change is told this soon
+const TOTALS = "hallkeeper.used";
 const SHORTEST_MS = 5000; // and no two reports come closer
 
 const browserName = () => (/(Chrome|Chromium|Firefox)\/[\d.]+/.exec(navigator.userAgent) || [navigator.userAgent])[0].slice(0, 120);
+
+/** What this tab has counted so far, also before it was loaded again. */
+function counted() {
+  const fresh = { run: Date.now().toString(36) + Math.random().toString(36).slice(2, 10), used: {} };
+  try { return JSON.parse(memory.get(TOTALS, sessionStorage)) || fresh; } catch (_) { return fresh; }
+}
 
 /**
  * Reports this page under its device's token: at the start, each minute, and soon after a change.
@@ -17,10 +24,12 @@ const browserName = () => (/(Chrome|Chromium|Firefox)\/[\d.]+/.exec(navigator.us
  *   faults()       [{function: "print", code: "paper_out"}], all that is wrong now
  *   onMuted(muted) when the manager silences the device or lets it speak again
  *   mayReload()    whether this is a good moment to load the page again
- * Returns {muted, id, look()}; look() tells a change at once instead of within two seconds.
+ * Returns {muted, id, look(), used(name)}; look() tells a change at once instead of within two seconds, used() counts
+ * one use of a function. Totals are told, not steps, and live as long as the tab: what is lost or told twice does no harm.
  */
 export function reportDevice(live, options = {}) {
-  const mine = { id: null, muted: false, look };
+  const mine = { id: null, muted: false, look, used };
+  const totals = counted();
   const build = (document.querySelector("meta[name=build]") || {}).content || "";
   let told = "";
   let toldAt = -Infinity;
@@ -36,7 +45,13 @@ export function reportDevice(live, options = {}) {
       page: location.pathname.slice(0, 200),
       audio: audio || (mine.muted ? "muted" : null),
       faults: (options.faults && options.faults()) || [],
+      usage: totals,
     };
+  }
+
+  function used(name) {
+    totals.used[name] = (totals.used[name] || 0) + 1;
+    memory.set(TOTALS, JSON.stringify(totals), sessionStorage);
   }
 
   function look() {

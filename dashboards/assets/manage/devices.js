@@ -5,7 +5,8 @@ import { h, fill, openDialog, calmly } from "../lib/dom.js";
 import { span } from "../lib/hall.js";
 import { confirmDialog, dialogForm, field, sure, table, tell, th, thin } from "../lib/staff.js";
 
-const DEVICE_KINDS = ["screen", "kiosk", "strip", "pager"];
+const DEVICE_KINDS = ["screen", "kiosk", "strip", "pager", "rater", "reader", "printer", "camera"];
+const WITH_PAGE = ["screen", "kiosk", "strip", "rater"]; // only a page can show its name or load again
 const STRIP_PROTOCOLS = ["line", "line_udp", "jqueue", "cxt"];
 const STRIP_SIZES = ["64x16", "96x16", "128x16", "128x32"];
 const DEVICES_MS = 5000; // the list of devices is looked at again this often
@@ -57,16 +58,20 @@ export async function devicesTab(main, manager) {
   const word = (kind, name) => { const key = kind + "." + name; const said = t(key); return said === key ? name : said; };
   const functionsOf = (d) => (d.state === "never" || d.state === "offline" ? "—" : Object.keys(d.functions || {}).map((name) => { const f = d.functions[name];
     return h("span.tag" + (f.available ? "" : ".warn"), { "data-function": name, "data-available": String(f.available) }, (f.available ? "" : "✕ ") + word("device-function", name) + (f.available || !f.code ? "" : " " + word("device-fault", f.code))); }));
-  const pageOf = (d) => { const r = d.report; return r && r.build ? [h("span" + (d.newest_build ? "" : ".tag.warn"), null, t(d.newest_build ? "devices.build-new" : "devices.build-old")), " ", r.viewport, h("br"),
-    h("span.small.dim", null, [r.browser, typeof r.skew_ms === "number" ? t("devices.skew", { s: (r.skew_ms / 1000).toFixed(1) }) : "", r.audio ? t("devices.audio") + word("device-audio", r.audio) : ""].filter(Boolean).join(" · "), h("br"), r.page)] : "—"; };
+  const usedOf = (d) => { const used = (d.usage || {}).functions || {}; const list = Object.keys(used).map((name) => word("device-function", name) + " " + used[name]).join(t("list.comma"));
+    return list ? [h("br"), h("span.small.dim", { "data-usage": d.id }, t("devices.used", { list }))] : null; };
+  const versionOf = (d) => { const v = d.version; const r = d.report;
+    return v && r && !r.build ? h("span" + (v.old ? ".tag.warn" : ""), { "data-old": String(v.old) }, (v.old ? "▲ " : "") + t(v.old ? "devices.version-old" : "devices.version", v)) : "—"; };
+  const pageOf = (d) => { const r = d.report; return r && r.build ? [h("span" + (d.newest_build ? "" : ".tag.warn"), null, (d.newest_build ? "" : "▲ ") + t(d.newest_build ? "devices.build-new" : "devices.build-old")), " ", r.viewport, h("br"),
+    h("span.small.dim", null, [r.browser, typeof r.skew_ms === "number" ? t("devices.skew", { s: (r.skew_ms / 1000).toFixed(1) }) : "", r.audio ? t("devices.audio") + word("device-audio", r.audio) : ""].filter(Boolean).join(" · "), h("br"), r.page)] : versionOf(d); };
   const where = (d) => [d.zone && (nameOf(((page.data.zones || []).find((zone) => zone.id === d.zone) || {}).name) || d.zone), d.window && (nameOf(((page.data.windows || {})[d.window] || {}).name) || d.window)].filter(Boolean).join(" · ");
   const sum = answer.summary;
   const kinds = DEVICE_KINDS.filter((kind) => (sum.by_kind || {})[kind]).map((kind) => t("role." + kind) + " " + sum.by_kind[kind].online + "/" + sum.by_kind[kind].total).join(" · ");
   fill(main, h("section.panel", null, h("h2", { id: "devices-sum" }, t("tab.devices") + " · " + t("devices.online", { online: sum.online, total: sum.total })), h("p.dim", null, kinds || t("devices.hint")), table([th("devices.device"), th("devices.kind"), th("ticket.state"), th("devices.functions"), th("devices.page"), th("form.actions")],
     answer.items.map((d) => h("tr", { "data-device": d.id, "data-state": d.state }, h("td", null, h("b", null, nameOf(d.name)), h("br"), h("span.small.dim", null, d.id)), h("td", null, h("span.nowrap", null, t("role." + d.kind)), h("br"), h("span.small.dim", null, where(d))),
       h("td", null, h("span.tag" + (d.state === "online" ? ".good" : d.state === "offline" ? ".warn" : ""), null, DEVICE_SHAPES[d.state] + " " + t("device-state." + d.state)), h("br"), h("span.small.dim", null, seen(d))),
-      h("td.wrap", null, functionsOf(d)), h("td.small", null, pageOf(d)),
-      h("td.acts.wrap", null, d.kind === "pager" ? null : [thin("devices.identify", () => order(d, "identify")), thin("devices.reload", () => order(d, "reload")),
+      h("td.wrap", null, functionsOf(d), usedOf(d)), h("td.small", null, pageOf(d)),
+      h("td.acts.wrap", null, !WITH_PAGE.includes(d.kind) ? null : [thin("devices.identify", () => order(d, "identify")), thin("devices.reload", () => order(d, "reload")),
         thin(d.muted ? "devices.unmute" : "devices.mute", () => order(d, d.muted ? "unmute" : "mute"))],
       thin("form.edit", () => edit(d)), thin("devices.token-renew", () => renew(d)), thin("devices.revoke", () => revoke(d), true)))),
     t("devices.none")), h("div.btns", null, h("button.btn.go", { type: "button", onclick: add }, t("devices.new")))), stripsPanel(wires.items, again));

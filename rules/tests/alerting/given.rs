@@ -80,7 +80,7 @@ fn who_is_given_an_order_is_told_with_its_due_time_and_on_transfer_why() {
     let said = given(&bench);
     let to: Vec<&str> = said.iter().map(|one| one.receiver.as_str()).collect();
     assert_eq!(to, ["r-li", "r-wu", "r-li"], "each time anew");
-    assert_eq!(said[0].subject, "【较重】工单 WO-000001：接口故障");
+    assert_eq!(said[0].subject, "【较重·指派】工单 WO-000001：接口故障");
     let zh = "工单 WO-000001已由 ann 指派给您：接口故障。请于 2026-12-01 17:30 前办结。";
     assert!(said[0].text.starts_with(zh), "{}", said[0].text);
     assert!(said[0].text.contains("状态：指派"), "{}", said[0].text);
@@ -146,9 +146,12 @@ fn who_is_given_an_alert_or_a_problem_is_told() {
     assert_eq!(
         titles,
         [
-            ("r-wu", "[warning] Alert A-000001: H1/A is long"),
-            ("r-li", "【较重】问题 P-000001：时间颠倒"),
-            ("r-wu", "[warning] Problem P-000001: Times reversed"),
+            ("r-wu", "[warning, assigned] Alert A-000001: H1/A is long"),
+            ("r-li", "【较重·指派】问题 P-000001：时间颠倒"),
+            (
+                "r-wu",
+                "[warning, assigned] Problem P-000001: Times reversed"
+            ),
         ]
     );
     bench.replay_is_equal();

@@ -81,7 +81,8 @@ impl Records {
     async fn roll_up(&self, last: i64) -> Result<u64, StoreError> {
         let count = sqlx::query(include_str!("../queries/roll_up_calls.sql")).bind(last);
         let remove = sqlx::query("delete from calls where place <= $1").bind(last);
-        self.db.write_both(count, remove).await
+        let changed = self.db.write_together(vec![count, remove]).await?;
+        Ok(changed.last().copied().unwrap_or(0))
     }
 
     /// Forgets a piece of the hours of calls before an instant; how many went.

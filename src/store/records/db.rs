@@ -72,18 +72,20 @@ impl Db {
         self.rows(statement, read).await
     }
 
-    /// Two statements in one transaction; rows changed by the second.
-    pub(super) async fn write_both(
+    /// Makes several changes, all or none; the number of rows that each changed.
+    pub(super) async fn write_together(
         &self,
-        first: Statement<'_>,
-        second: Statement<'_>,
-    ) -> Result<u64, StoreError> {
+        statements: Vec<Statement<'_>>,
+    ) -> Result<Vec<u64>, StoreError> {
         let _turn = self.turn().await;
         let mut transaction = self.pool.begin().await.map_err(broken)?;
-        first.execute(&mut *transaction).await.map_err(broken)?;
-        let done = second.execute(&mut *transaction).await.map_err(broken)?;
+        let mut changed = Vec::new();
+        for statement in statements {
+            let done = statement.execute(&mut *transaction).await;
+            changed.push(done.map_err(broken)?.rows_affected());
+        }
         transaction.commit().await.map_err(broken)?;
-        Ok(done.rows_affected())
+        Ok(changed)
     }
 
     /// Like [`Self::write`], where another row may have the same name.

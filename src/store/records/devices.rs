@@ -1,4 +1,4 @@
-//! Devices that sign in by a token of their own: kiosks, screens, strips and pagers.
+//! Devices that sign in by a token of their own.
 
 use rules::time::Timestamp;
 
@@ -10,7 +10,7 @@ use super::{Records, StoreError};
 pub struct DeviceRow {
     pub id: String,
     pub name: String,
-    /// `kiosk`, `screen`, `strip` or `pager`.
+    /// One of [`rules::devices::KINDS`].
     pub kind: String,
     pub hall: String,
     /// The zone it stands in.
@@ -70,30 +70,17 @@ impl Records {
         Ok(self.db.write(statement).await? > 0)
     }
 
-    /// Keeps a device's report; `false` if there is no such device.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn keep_device_report(
-        &self,
-        id: &str,
-        report: &str,
-        at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let statement = sqlx::query("update devices set report = $2, seen_at = $3 where id = $1")
-            .bind(id)
-            .bind(report)
-            .bind(at.millis());
-        Ok(self.db.write(statement).await? > 0)
-    }
-
-    /// Removes a device; `false` if there was none.
+    /// Removes a device and what is known of its use; `false` if there was none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn delete_device(&self, id: &str) -> Result<bool, StoreError> {
-        let statement = sqlx::query("delete from devices where id = $1").bind(id);
-        Ok(self.db.write(statement).await? > 0)
+        let statements = vec![
+            sqlx::query("delete from devices where id = $1").bind(id),
+            sqlx::query("delete from device_usage where device = $1").bind(id),
+        ];
+        let removed = self.db.write_together(statements).await?;
+        Ok(removed.first().is_some_and(|rows| *rows > 0))
     }
 }
 

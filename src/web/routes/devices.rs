@@ -1,12 +1,14 @@
 //! Devices: registered by managers, told what to do, and what they say of themselves.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, ServiceConfig};
+use actix_web::web::{Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
+use chrono::{Days, NaiveDate};
+use rules::devices::KINDS;
 use rules::ids::{ClerkId, HallId, WindowId};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::devices::{Happened, Order, Place, Report, ReportError};
 use crate::store::records::DeviceRow;
@@ -25,10 +27,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(list_of_hall)
         .service(change)
         .service(order)
+        .service(usage)
         .service(report);
 }
-
-const KINDS: [Role; 4] = [Role::Kiosk, Role::Screen, Role::Strip, Role::Pager];
 
 /// A new device.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -36,12 +37,12 @@ const KINDS: [Role; 4] = [Role::Kiosk, Role::Screen, Role::Strip, Role::Pager];
 pub struct DeviceBody {
     id: String,
     name: Option<String>,
-    /// kiosk, screen, strip or pager
+    /// kiosk, screen, strip, pager, rater, reader, printer or camera
     kind: Role,
     hall: String,
     /// The zone it stands in.
     zone: Option<String>,
-    /// The window it belongs to; a pager needs one.
+    /// The window it belongs to; a pager and a rater need one.
     window: Option<String>,
 }
 
@@ -53,6 +54,9 @@ pub struct DeviceChange {
     zone: Option<String>,
     window: Option<String>,
 }
+
+/// Days that one answer lists.
+const DAYS_MAX: i64 = 400;
 
 fn unknown_device() -> Problem {
     Problem::unknown("unknown_device", "没有这个设备", "there is no such device")
@@ -80,8 +84,11 @@ fn place(
             "1 to 64 letters, digits, '-' or '_'",
         ));
     }
-    if kind == Role::Pager.name() && window.is_none() {
-        return Err(Problem::invalid("window", "a pager belongs to a window"));
+    if ["pager", "rater"].contains(&kind) && window.is_none() {
+        return Err(Problem::invalid(
+            "window",
+            "a pager or rater belongs to a window",
+        ));
     }
     if let Some(window) = &window {
         let (_, handle) = app.hall(hall)?;
@@ -98,22 +105,13 @@ fn place(
 #[get("/devices")]
 async fn list(app: Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
     caller.require(&app, Action::ManageDevices)?;
-    let rows = app.devices.rows();
-    let own = |row: &&DeviceRow| {
-        caller
-            .principal
-            .scope
-            .covers(std::slice::from_ref(&row.hall))
-    };
-    let items: Vec<Value> = rows
-        .iter()
-        .filter(own)
-        .filter_map(|row| app.devices.face(&row.id, app.now()))
-        .collect();
+    let scope = &caller.principal.scope;
+    let own = |row: &DeviceRow| scope.covers(std::slice::from_ref(&row.hall));
+    let items = app.devices.faces(own, app.now());
     Ok(HttpResponse::Ok().json(json!({"items": items})))
 }
 
-/// Registers a kiosk, screen, strip or pager; its token is told once.
+/// Registers a device of any kind; its token is told once.
 #[utoipa::path(post, path = "/api/v1/devices", tag = "devices", request_body = DeviceBody,
     responses((status = 201, body = Object), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 #[post("/devices")]
@@ -139,8 +137,8 @@ async fn add(
             "1 to 64 letters, digits, '-' or '_'",
         ));
     }
-    if !KINDS.contains(&kind) {
-        return Err(Problem::invalid("kind", "kiosk, screen, strip or pager"));
+    if !kind.is_device() {
+        return Err(Problem::invalid("kind", &KINDS.join(", ")));
     }
     let name = name.unwrap_or_else(|| id.clone());
     let place = place(&app, &hall, kind.name(), name, zone, window)?;
@@ -191,6 +189,9 @@ async fn remove(
         return Err(caller.refuse(&app, Action::ManageDevices, &device));
     }
     app.devices.remove(&device).await?;
+    app.occupancies
+        .forget(&format!("device:{device}"), app.now())
+        .await?;
     app.audit(&caller, "device_removed", &device, json!({}))
         .await?;
     Ok(HttpResponse::NoContent().finish())
@@ -208,6 +209,40 @@ async fn list_of_hall(
     let (id, _) = app.hall(&hall)?;
     caller.require_in(&app, Action::ManageDevices, &id)?;
     Ok(HttpResponse::Ok().json(app.devices.of_hall(&hall, app.now())))
+}
+
+/// Days of use to be listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct UsageQuery {
+    /// As 2026-03-09; without it 30 days before the last.
+    #[param(value_type = Option<String>)]
+    from: Option<NaiveDate>,
+    /// The last day, today without it.
+    #[param(value_type = Option<String>)]
+    to: Option<NaiveDate>,
+}
+
+/// How often each function of a device was used, day by day; days without any use are left out.
+#[utoipa::path(get, path = "/api/v1/halls/{hall}/devices/{device}/usage", tag = "devices",
+    params(("hall" = String, Path), ("device" = String, Path), UsageQuery),
+    responses((status = 200, body = Object), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+#[get("/halls/{hall}/devices/{device}/usage")]
+async fn usage(
+    app: Data<App>,
+    caller: Caller,
+    path: Path<(String, String)>,
+    query: Query<UsageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (hall, device) = path.into_inner();
+    managed(&app, &caller, &hall, &device)?;
+    let to = query.to.unwrap_or_else(|| app.devices.today(app.now()));
+    let from = query.from.or_else(|| to.checked_sub_days(Days::new(30)));
+    let from = from.filter(|from| *from <= to && (to - *from).num_days() <= DAYS_MAX);
+    let from = from.ok_or_else(|| Problem::invalid("from", "at most 400 days before the last"))?;
+    let items = app.devices.usage(&device, from, to).await?;
+    Ok(HttpResponse::Ok().json(json!({"from": from, "to": to, "items": items})))
 }
 
 /// A device of a hall, and the right to manage it.

@@ -296,7 +296,11 @@ async fn snapshot(app: &App, hall: &str) -> Result<Value, Problem> {
             Value::Object(body)
         })
         .await;
-    snapshot.ok_or_else(Problem::unavailable)
+    let mut body = snapshot.ok_or_else(Problem::unavailable)?;
+    if let Ok(id) = hall.parse() {
+        body["occupancy"] = json!(app.occupancies.face(&id, app.now()));
+    }
+    Ok(body)
 }
 
 /// A hall as it is now.

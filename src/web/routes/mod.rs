@@ -19,6 +19,7 @@ pub mod journeys;
 pub mod messages;
 pub mod metrics;
 pub mod notice;
+pub mod occupancy;
 pub mod pages;
 pub mod people;
 pub mod problems;

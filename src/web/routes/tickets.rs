@@ -259,6 +259,9 @@ async fn issue(
     };
     match handle.submit(submit).await {
         Ok(done) => {
+            if let (false, Some(device)) = (done.replayed, caller.principal.device()) {
+                app.devices.used(device, "issue", app.now());
+            }
             let response = HttpResponse::Created();
             Ok(answer(
                 response,

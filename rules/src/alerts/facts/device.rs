@@ -1,20 +1,16 @@
-//! What rules may ask of a device: kiosk, screen, strip or pager.
+//! What rules may ask of a device.
 
 use std::sync::Arc;
 
 use crate::alerts::facts::{flag, number, text, values};
 use crate::alerts::subject::{Facts, Subject, SubjectKind, Unit, Value, Variable};
+use crate::devices::KINDS;
 use crate::ids::HallId;
 use crate::name::Name;
 use crate::time::Timestamp;
 
 pub const VARIABLES: &[Variable] = &[
-    text(
-        "kind",
-        &["kiosk", "screen", "strip", "pager"],
-        "设备种类",
-        "what it is",
-    ),
+    text("kind", KINDS, "设备种类", "what it is"),
     flag(
         "online",
         "在线",
@@ -52,8 +48,8 @@ pub const VARIABLES: &[Variable] = &[
     ),
     flag(
         "build_old",
-        "页面版本过旧",
-        "its page is older than the server's",
+        "软件版本过旧",
+        "its page is not the server's, or its software older than expected of its kind",
     ),
     flag("muted", "已静音", "its voice is off"),
 ];

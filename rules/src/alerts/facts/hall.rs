@@ -39,6 +39,12 @@ pub const HALL: &[Variable] = &[
         "people waiting, called and served",
     ),
     number(
+        "occupancy",
+        Unit::Count,
+        "摄像头清点人数",
+        "people that cameras count; missing while nobody counts or the count is stale",
+    ),
+    number(
         "capacity",
         Unit::Count,
         "核定容量",
@@ -312,6 +318,8 @@ pub struct Beyond<'a> {
     pub usual_served: Option<f64>,
     /// Appointments whose time has passed today, and how many of their holders did not come.
     pub appointments: Option<(u64, u64)>,
+    /// People that cameras count, while the count is fresh.
+    pub occupancy: Option<u64>,
 }
 
 impl Beyond<'_> {
@@ -320,6 +328,7 @@ impl Beyond<'_> {
         has_case: &|_| None,
         usual_served: None,
         appointments: None,
+        occupancy: None,
     };
 }
 
@@ -451,6 +460,7 @@ fn hall_facts(
             "inside",
             count(figures.waiting + figures.called + figures.serving),
         ),
+        ("occupancy", or_missing(beyond.occupancy, count)),
         (
             "capacity",
             or_missing(hall.config().options.max_occupancy, |most| {

@@ -38,7 +38,10 @@ pub struct Template {
 impl Template {
     /// What is said by this way unless somebody writes something else.
     pub fn standard(way: WayKind) -> Self {
-        let subject = Name::new("【{severity}】{title}", "[{severity}] {title}");
+        let subject = Name::new(
+            "【{severity}·{cause}】{title}",
+            "[{severity}, {cause}] {title}",
+        );
         let text = match way {
             WayKind::Email => Name::new(
                 "{text}\n\n状态：{cause}\n时间：{at}\n大厅：{hall}\n部门：{department}\n编号：{alert}\n",
