@@ -27,6 +27,7 @@ pub struct Settings {
     pub database: Database,
     pub session: Session,
     pub devices: Devices,
+    pub raters: Raters,
     pub alerts: Alerts,
     pub calls: Calls,
     pub metrics: Metrics,
@@ -84,6 +85,19 @@ pub struct Devices {
     pub silent_secs: u64,
     /// The version that the software of a kind of device should have, by kind.
     pub expected_versions: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raters {
+    /// The channel that invitations are counted on.
+    pub channel: String,
+    /// A rater answers within so many seconds.
+    pub answer_secs: u64,
+    /// And shows the invitation so long.
+    pub shown_secs: u64,
+    /// The text message to a holder, with {number}, {window} and {link}.
+    pub text: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -266,6 +280,15 @@ impl Settings {
                 "devices.expected_versions.{kind}: there is no such kind of device"
             );
         }
+        ensure!(
+            self.raters.channel.parse::<rules::ids::ChannelId>().is_ok(),
+            "raters.channel must be the id of a channel"
+        );
+        ensure!(
+            (1..=300).contains(&self.raters.answer_secs)
+                && (self.raters.answer_secs..=3600).contains(&self.raters.shown_secs),
+            "raters.answer_secs must lie between 1 and 300, raters.shown_secs between it and 3600"
+        );
         crate::cases::settings(&self.cases)?;
         self.calls.check()?;
         self.telemetry.check()?;

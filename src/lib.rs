@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod notices;
 pub mod occupancy;
 pub mod print_bridge;
+pub mod raters;
 pub mod replay;
 pub mod rule_files;
 pub mod store;
@@ -49,9 +50,11 @@ use crate::channels::{ChannelSource, Channels};
 use crate::config::Settings;
 use crate::devices::Devices;
 use crate::metrics::spans::Spans;
+use crate::notices::Ways;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
 use crate::occupancy::Occupancies;
+use crate::raters::Raters;
 use crate::strips::Wires;
 use crate::vitals::Collector;
 use crate::web::App;
@@ -141,6 +144,18 @@ impl Application {
             SystemClock.now(),
         );
         let occupancies = Arc::new(occupancies.await.context("could not load the occupancy")?);
+        let raters = Raters::load(
+            stores.records.clone(),
+            devices.clone(),
+            channels.clone(),
+            system.hub.clone(),
+            &settings,
+        );
+        let raters = Arc::new(
+            raters
+                .await
+                .context("could not load the invitations to rate")?,
+        );
         let every = Duration::from_millis(settings.alerts.pass_ms);
         let watched = Watched {
             cases: cases.clone(),
@@ -163,6 +178,7 @@ impl Application {
             auth,
             devices,
             occupancies,
+            raters,
             strips,
             vitals,
             own: Own::default(),
@@ -212,6 +228,7 @@ impl Application {
         actix_web::rt::spawn(prune_for_ever(app.clone()));
         actix_web::rt::spawn(watch_devices_for_ever(app.clone()));
         actix_web::rt::spawn(write_occupancy_for_ever(app.clone()));
+        actix_web::rt::spawn(watch_raters_for_ever(app.clone()));
         actix_web::rt::spawn(deliver_for_ever(app.clone()));
         actix_web::rt::spawn(vitals::sample_for_ever(app.clone()));
         actix_web::rt::spawn(channels::own::count_for_ever(app.clone()));
@@ -292,6 +309,9 @@ async fn prune_for_ever(app: Data<App>) {
         if let Err(cause) = app.records.prune(app.now()).await {
             warn!(%cause, "old keys and sessions not removed");
         }
+        if let Err(cause) = app.raters.forget_old(app.now()).await {
+            warn!(%cause, "old invitations to rate not removed");
+        }
         if let Err(cause) = app.devices.forget_old_usage(app.now()).await {
             warn!(%cause, "old uses of devices not removed");
         }
@@ -304,6 +324,25 @@ async fn deliver_for_ever(app: Data<App>) {
     let (push, lanes) = (app.push.clone(), app.lanes.clone());
     if let Err(cause) = notices::driver::run(app.desk.clone(), settings, push, lanes).await {
         error!(%cause, "notices are not delivered");
+    }
+}
+
+async fn watch_raters_for_ever(app: Data<App>) {
+    let ways = match Ways::new(app.settings.notices.clone()) {
+        Ok(ways) => ways,
+        Err(cause) => return error!(%cause, "text messages of raters are not sent"),
+    };
+    let sender = app.clone();
+    // Who waits for the gateway does not look for raters meanwhile.
+    actix_web::rt::spawn(async move {
+        loop {
+            sender.raters.send_due(&ways, sender.now()).await;
+            tokio::time::sleep(raters::LOOK_EVERY).await;
+        }
+    });
+    loop {
+        app.raters.look(app.now()).await;
+        tokio::time::sleep(raters::LOOK_EVERY).await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rules::time::Timestamp;
 
 use super::Devices;
-use super::device::Press;
+use super::device::{Device, Press};
 use super::report::{Fault, Kept, Report};
 use crate::store::records::{StoreError, UsageRow};
 use crate::web::auth::random_hex;
@@ -139,6 +139,17 @@ impl Devices {
             }
         }
         happened
+    }
+
+    /// The rater of a window: one that is online, else any.
+    pub fn rater_at(&self, hall: &str, window: &str, now: Timestamp) -> Option<String> {
+        let known = self.known();
+        let here = known.by_id.values().filter(|device| {
+            let row = &device.row;
+            row.kind == "rater" && row.hall == hall && row.window.as_deref() == Some(window)
+        });
+        let silent = |device: &&Device| device.state(self.settings.silent_secs, now) != "online";
+        here.min_by_key(silent).map(|device| device.row.id.clone())
     }
 
     /// The key under which a pager's press is sent to its hall: the first press's when this is the

@@ -53,6 +53,18 @@ impl Ways {
         without_address(outcome, &letter.address)
     }
 
+    /// Makes one attempt at a text message to somebody who is no receiver of notices.
+    pub async fn text(&self, to: &str, text: &str, key: &str) -> Outcome {
+        let message = sms::Text { to, text, key };
+        let limit = attempt_limit(self.settings.timeout());
+        let sending = sms::send(&self.http, &self.settings.sms, &message);
+        let outcome = tokio::time::timeout(limit, sending).await;
+        let outcome = outcome.unwrap_or_else(|_| Outcome::Uncertain {
+            reason: format!("no end after {} s", limit.as_secs()),
+        });
+        without_address(outcome, to)
+    }
+
     async fn attempt(&self, letter: &Letter, now: Timestamp) -> Outcome {
         let settings = &self.settings;
         let target = |all: &'_ BTreeMap<String, Target>| all.get(&letter.address).cloned();
@@ -60,7 +72,14 @@ impl Ways {
             WayKind::Email => {
                 return email::send(&settings.email, letter, settings.timeout()).await;
             }
-            WayKind::Sms => return sms::send(&self.http, &settings.sms, letter).await,
+            WayKind::Sms => {
+                let text = sms::Text {
+                    to: &letter.address,
+                    text: &letter.message.text,
+                    key: &letter.message.key,
+                };
+                return sms::send(&self.http, &settings.sms, &text).await;
+            }
             WayKind::Webhook => target(&settings.webhooks),
             WayKind::Wecom => target(&settings.wecom),
             WayKind::Dingtalk => target(&settings.dingtalk),

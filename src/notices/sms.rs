@@ -6,19 +6,26 @@ use awc::http::Method;
 use regex::Regex;
 use rules::desk::messages::Outcome;
 
-use super::letter::Letter;
 use super::post::{Request, exchange};
 use super::settings::Sms;
 
 /// The gateway's own words that a person gets to see, in characters.
 const ANSWER_SHOWN_CHARS: usize = 200;
 
-pub(super) async fn send(client: &Client, settings: &Sms, letter: &Letter) -> Outcome {
+/// One text message.
+pub(super) struct Text<'a> {
+    pub(super) to: &'a str,
+    pub(super) text: &'a str,
+    /// The same for each attempt, by which a gateway may know a repeated one.
+    pub(super) key: &'a str,
+}
+
+pub(super) async fn send(client: &Client, settings: &Sms, message: &Text<'_>) -> Outcome {
     if settings.url.is_empty() {
         let reason = "no SMS gateway is set up (notices.sms.url)".to_owned();
         return Outcome::Refused { reason };
     }
-    let url = fill(settings.url.reveal(), letter, percent);
+    let url = fill(settings.url.reveal(), message, percent);
     let escape = match settings.content_type.as_str() {
         "application/json" => json,
         _ => percent,
@@ -34,7 +41,7 @@ pub(super) async fn send(client: &Client, settings: &Sms, letter: &Letter) -> Ou
         headers.push(("Content-Type".to_owned(), settings.content_type.clone()));
     }
     let body = match with_body {
-        true => fill(&settings.body, letter, escape),
+        true => fill(&settings.body, message, escape),
         false => String::new(),
     };
     let request = Request {
@@ -70,8 +77,7 @@ fn judge(settings: &Sms, answer: &str) -> Outcome {
     }
 }
 
-fn fill(template: &str, letter: &Letter, escape: fn(&str) -> String) -> String {
-    let message = &letter.message;
+fn fill(template: &str, message: &Text<'_>, escape: fn(&str) -> String) -> String {
     // One pass, so that a text that looks like a place is not filled in turn.
     let mut filled = String::new();
     let mut rest = template;
@@ -79,9 +85,9 @@ fn fill(template: &str, letter: &Letter, escape: fn(&str) -> String) -> String {
         let (before, from) = rest.split_at(at);
         filled.push_str(before);
         let places = [
-            ("{to}", letter.address.as_str()),
-            ("{text}", &message.text),
-            ("{key}", &message.key),
+            ("{to}", message.to),
+            ("{text}", message.text),
+            ("{key}", message.key),
         ];
         match places.iter().find(|(place, _)| from.starts_with(place)) {
             Some((place, value)) => {

@@ -125,6 +125,8 @@ pub enum Action {
     ReportDevice,
     /// Tell how many people are in a hall.
     CountPeople,
+    /// Show invitations to rate, as the rater of a window, and send what visitors choose.
+    Rate,
     ManageTags,
     /// See one person's way through halls and cases.
     SeeJourneys,
@@ -156,7 +158,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::SeeHall,
         Self::SeeFloor,
         Self::IssueTicket,
@@ -169,6 +171,7 @@ impl Action {
         Self::ManageDevices,
         Self::ReportDevice,
         Self::CountPeople,
+        Self::Rate,
         Self::ManageTags,
         Self::SeeJourneys,
         Self::PostNotice,
@@ -209,6 +212,7 @@ impl Action {
             Self::ManageHall | Self::ManageDevices => &[Manager, Admin],
             Self::ReportDevice => &[Kiosk, Screen, Strip, Pager, Rater, Reader, Printer, Camera],
             Self::CountPeople => &[Camera, Engineer, Admin],
+            Self::Rate => &[Rater],
             Self::ManageTags => &[Manager, Admin],
             Self::SeeJourneys => &[Supervisor, Admin],
             Self::PostNotice => &[Manager, Supervisor, Admin],
@@ -239,6 +243,7 @@ impl Action {
             Self::ManageDevices => "manage_devices",
             Self::ReportDevice => "report_device",
             Self::CountPeople => "count_people",
+            Self::Rate => "rate",
             Self::ManageTags => "manage_tags",
             Self::SeeJourneys => "see_journeys",
             Self::PostNotice => "post_notice",

@@ -37,6 +37,7 @@ use crate::metrics::spans::Spans;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
 use crate::occupancy::Occupancies;
+use crate::raters::Raters;
 use crate::store::Records;
 use crate::store::records::{AuditEntry, StoreError};
 use crate::vitals::Collector;
@@ -53,6 +54,8 @@ pub struct App {
     pub devices: Arc<Devices>,
     /// How many people cameras count in each hall.
     pub occupancies: Arc<Occupancies>,
+    /// Invitations to rate.
+    pub raters: Arc<Raters>,
     pub strips: Strips,
     /// All cases of all departments.
     pub cases: Desk<CaseDesk>,
@@ -189,6 +192,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::accounts::configure)
                         .configure(routes::devices::configure)
                         .configure(routes::occupancy::configure)
+                        .configure(routes::raters::configure)
                         .configure(routes::floor::configure)
                         .configure(routes::people::configure)
                         .configure(routes::journeys::configure)

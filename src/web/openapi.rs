@@ -9,8 +9,8 @@ use crate::web::routes::strips;
 use crate::web::routes::visitors;
 use crate::web::routes::{
     accounts, alerts, audit, cases, channels, devices, floor, halls, journeys, messages, notice,
-    occupancy, people, problems, receivers, rules, session, silences, ticket_lists, tickets, voice,
-    windows, work_orders,
+    occupancy, people, problems, raters, receivers, rules, session, silences, ticket_lists,
+    tickets, voice, windows, work_orders,
 };
 
 #[derive(OpenApi)]
@@ -81,6 +81,10 @@ use crate::web::routes::{
         devices::report,
         occupancy::show,
         occupancy::tell,
+        raters::shown,
+        raters::answer,
+        raters::rate,
+        raters::list,
         floor::floor,
         floor::preview_policy,
         journeys::show,

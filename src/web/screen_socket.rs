@@ -558,7 +558,9 @@ impl ScreenSocket {
                 let hall: HallId = rest.parse().map_err(|_| "unknown_topic")?;
                 principal.may_in(Action::SeeAlerts, &hall)
             }
-            "device" => principal.device() == Some(rest) || self.manages(&principal, rest),
+            "device" | "rating" => {
+                principal.device() == Some(rest) || self.manages(&principal, rest)
+            }
             _ => return Err("unknown_topic"),
         };
         if allowed { Ok(None) } else { Err("forbidden") }
@@ -727,6 +729,17 @@ async fn find(
             return Err(unknown(topic));
         };
         app.alerting.driver.open(hall).await;
+    }
+    if let Some(device) = topic.strip_prefix("rating.") {
+        // Also before anything was rated there.
+        if app
+            .devices
+            .row(device)
+            .is_none_or(|row| row.kind != "rater")
+        {
+            return Err(unknown(topic));
+        }
+        app.raters.open(device, app.now());
     }
     if let Some(hall) = topic.strip_prefix("occupancy.") {
         // Also before anybody has counted there.

@@ -46,9 +46,9 @@ fn attempts() -> Vec<Attempt> {
     use Action::{
         AskProgress, CallAtWindow, CountPeople, ExportTickets, FeedCases, HandleAlerts,
         HandleCases, HandleOrders, IssueTicket, ManageChannels, ManageDevices, ManageHall,
-        ManageNotices, ManageRules, ManageTags, PostNotice, ReadAudit, ReadTickets, RecordCalls,
-        RegisterHall, ReportDevice, SeeAlerts, SeeCases, SeeChannels, SeeFloor, SeeHall,
-        SeeJourneys, Speak, WorkWindow,
+        ManageNotices, ManageRules, ManageTags, PostNotice, Rate, ReadAudit, ReadTickets,
+        RecordCalls, RegisterHall, ReportDevice, SeeAlerts, SeeCases, SeeChannels, SeeFloor,
+        SeeHall, SeeJourneys, Speak, WorkWindow,
     };
     use Right::{AddClerk, Anywhere, ForAllHalls, InHall};
     let person = json!({"kind": "phone", "id_number": "13812345678"});
@@ -193,6 +193,21 @@ fn attempts() -> Vec<Attempt> {
         post,
         "/halls/H1/occupancy",
         Some(&counted),
+    );
+    let stars = json!({"stars": 5});
+    add(InHall(ManageDevices), get, "/halls/H1/invitations", None);
+    add(Anywhere(Rate), get, "/rater/invitation", None);
+    add(
+        Anywhere(Rate),
+        post,
+        "/rater/invitations/999/answer",
+        Some(&none),
+    );
+    add(
+        Anywhere(Rate),
+        post,
+        "/rater/invitations/999/rating",
+        Some(&stars),
     );
     add(
         Anywhere(ReportDevice),

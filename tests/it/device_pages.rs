@@ -151,3 +151,52 @@ async fn a_kiosk_opened_by_a_manager_never_says_that_it_is_cut_off() {
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     browser.stop().await;
 }
+
+/// A09-1 as the visitor sees it: asked, answered for, rated and thanked, in both languages.
+#[actix_web::test]
+async fn a_visitor_rates_on_the_rater_with_one_touch() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 1).await;
+    admin.open_windows(HALL, &["1"]).await;
+    browser.resize(800, 480).await;
+    for (lang, stars) in [("zh-CN", 5), ("en", 2)] {
+        let body =
+            json!({"id": format!("rater-{stars}"), "kind": "rater", "hall": HALL, "window": "1"});
+        let added = admin.post("/devices", body).await.expect(201);
+        let address = added["address"].as_str().unwrap();
+        browser.open(&format!("{address}&lang={lang}")).await;
+        browser
+            .until("document.body.dataset.step === 'rest' && document.querySelector('#line').textContent.includes('●')")
+            .await;
+        browser.shot(&format!("rater-rest-{lang}")).await;
+        let ticket = admin.issue(HALL, "S1").await;
+        admin.serve_next(HALL, "1").await;
+        browser
+            .until("document.querySelectorAll('[data-stars]').length === 5")
+            .await;
+        assert_eq!(
+            browser.text("#number").await,
+            ticket["number"].as_str().unwrap()
+        );
+        let outside = "[...document.querySelectorAll('button')].filter((b) => { const box = b.getBoundingClientRect(); \
+            return box.right > innerWidth || box.bottom > innerHeight || b.scrollWidth > b.clientWidth + 1 || \
+            b.scrollHeight > b.clientHeight + 1; }).length";
+        assert_eq!(browser.eval(outside).await, json!(0), "{lang}");
+        browser.shot(&format!("rater-ask-{lang}")).await;
+        browser.click(&format!("[data-stars='{stars}']")).await;
+        browser
+            .until("document.body.dataset.step === 'thanks'")
+            .await;
+        browser.shot(&format!("rater-thanks-{lang}")).await;
+        let path = format!("/halls/{HALL}/tickets/{}", ticket["id"]);
+        let rated = admin.get(&path).await.expect(200);
+        assert_eq!(rated["rating"]["stars"], stars, "{rated}");
+        let device = format!("/devices/rater-{stars}");
+        assert_eq!(admin.delete(&device).await.status, 204);
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.stop().await;
+}

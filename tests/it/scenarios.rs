@@ -15,6 +15,7 @@ mod journeys;
 mod kiosk;
 mod notices;
 mod own_interfaces;
+mod raters;
 mod records;
 mod repeats;
 mod visitors;

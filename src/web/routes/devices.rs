@@ -159,6 +159,7 @@ fn told_once(app: &App, request: &HttpRequest, id: &str, token: &str) -> Result<
     let page = match (row.kind.as_str(), &row.window) {
         ("kiosk", _) => Some(format!("/kiosk/{hall}")),
         ("strip", Some(window)) => Some(format!("/led/{hall}/{window}")),
+        ("rater", _) => Some("/rater".to_owned()),
         ("screen" | "strip", _) => Some(format!("/board/{hall}")),
         _ => None,
     };

@@ -23,6 +23,7 @@ pub mod occupancy;
 pub mod pages;
 pub mod people;
 pub mod problems;
+pub mod raters;
 pub mod receivers;
 pub mod rules;
 pub mod session;

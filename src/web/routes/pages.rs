@@ -46,6 +46,7 @@ pub fn configure(config: &mut ServiceConfig) {
         ("/manage", "manage"),
         ("/floor/{hall}", "floor"),
         ("/desk", "desk"),
+        ("/rater", "rater"),
     ] {
         config.service(resource(path).route(web::get().to(
             move |request: HttpRequest, app: Data<App>, query: Query<PageQuery>| async move {

@@ -180,6 +180,16 @@ impl HolderBody {
     }
 }
 
+impl HolderBody {
+    /// The number of a mobile phone, if one was given that can be.
+    fn mobile(&self) -> Option<String> {
+        let typed = (self.kind == IdentityKind::Phone).then_some(self.id_number.as_ref());
+        let number = self.phone.as_ref().or(typed.flatten())?.trim();
+        IdentityKind::Phone.check(number).ok()?;
+        Some(number.to_owned())
+    }
+}
+
 impl TicketRequest {
     /// The channel, as far as a visitor may name it.
     fn through(&self, channel: Channel) -> Result<Channel, Problem> {
@@ -244,6 +254,7 @@ async fn issue(
             return Err(invalid_identity("holder", NUMBER_NEEDED));
         }
     }
+    let mobile = request.holder.as_ref().and_then(HolderBody::mobile);
     let wish = wish(&app, &id, request, channel).await?;
     let service = wish.service.clone();
     let person = wish
@@ -261,6 +272,12 @@ async fn issue(
         Ok(done) => {
             if let (false, Some(device)) = (done.replayed, caller.principal.device()) {
                 app.devices.used(device, "issue", app.now());
+            }
+            if let (Some(mobile), Some(ticket)) = (mobile, &done.ticket) {
+                let kept = app.raters.keep_contact(&id, ticket.id, &mobile, app.now());
+                if let Err(cause) = kept.await {
+                    tracing::warn!(%cause, "a number to invite by is not kept");
+                }
             }
             let response = HttpResponse::Created();
             Ok(answer(
@@ -560,7 +577,16 @@ async fn rate_ticket(
         stars,
         text,
     };
-    ticket_command(&caller, &body, &handle, command).await
+    let done = ticket_command(&caller, &body, &handle, command).await?;
+    uninvite(&app, &id, TicketId(ticket)).await;
+    Ok(done)
+}
+
+/// Whoever has rated is not asked any more.
+async fn uninvite(app: &App, hall: &HallId, ticket: TicketId) {
+    if let Err(cause) = app.raters.rated(hall, ticket, app.now()).await {
+        tracing::warn!(%cause, "an invitation to rate stands although the ticket is rated");
+    }
 }
 
 /// The hall and ticket that a slip's token stands for.
@@ -647,15 +673,15 @@ async fn rate_by_token(
 ) -> Result<HttpResponse, Problem> {
     let (handle, ticket, _) = by_token(&app, &token).await?;
     let RatingBody { stars, text } = body.parse()?;
-    ticket_command(
-        &caller,
-        &body,
-        &handle,
-        Command::RateTicket {
-            ticket,
-            stars,
-            text,
-        },
-    )
-    .await
+    let command = Command::RateTicket {
+        ticket,
+        stars,
+        text,
+    };
+    let done = ticket_command(&caller, &body, &handle, command).await?;
+    let hall = token.split_once('.').map_or("", |(hall, _)| hall);
+    if let Ok((hall, _)) = app.hall(hall) {
+        uninvite(&app, &hall, ticket).await;
+    }
+    Ok(done)
 }

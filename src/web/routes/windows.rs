@@ -1,7 +1,7 @@
 //! Windows: signing in, calling, serving.
 
 use actix_web::web::{Data, Path, Query, ServiceConfig};
-use actix_web::{HttpResponse, get, post};
+use actix_web::{HttpRequest, HttpResponse, get, post};
 use actors::hall::{Done, Submit};
 use actors::ports::IdempotencyKey;
 use actors::supervisor::HallHandle;
@@ -17,12 +17,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::raters::Completed;
 use crate::store::records::HallTicket;
 use crate::web::App;
 use crate::web::access::{Action, Role};
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
+use crate::web::routes::pages::base_url;
 use crate::web::routes::{answer, fields};
 
 /// How many of the next tickets a console shows.
@@ -161,6 +163,7 @@ fn place(
 async fn command(
     app: Data<App>,
     caller: Caller,
+    request: HttpRequest,
     path: Path<(String, String, String)>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
@@ -169,8 +172,8 @@ async fn command(
     if verb == "call" && !caller.principal.call_chosen {
         return Err(caller.refuse(&app, Action::CallAtWindow, &format!("{hall}/{window}/call")));
     }
-    let request: WindowRequest = body.parse()?;
-    let command = request.command(&verb, place.window.clone(), &caller)?;
+    let wanted: WindowRequest = body.parse()?;
+    let command = wanted.command(&verb, place.window.clone(), &caller)?;
     let key = match caller.key(&body)? {
         None => press_key(&app, &caller, &verb, &body),
         key => key,
@@ -188,11 +191,31 @@ async fn command(
         .send(Ask(submit))
         .await
         .map_err(|_| Problem::unavailable())??;
+    if verb == "complete" && !done.replayed {
+        invite(&app, &request, &hall, &place.window, &done).await;
+    }
     Ok(answer(
         HttpResponse::Ok(),
         done.replayed,
         &command_answer(&place.window, &done),
     ))
+}
+
+/// A completed ticket is an invitation to rate; the clerk does not wait for what becomes of it.
+async fn invite(app: &App, request: &HttpRequest, hall: &str, window: &WindowId, done: &Done) {
+    let (Ok((hall, _)), Some(ticket)) = (app.hall(hall), &done.ticket) else {
+        return;
+    };
+    let completed = Completed {
+        link: format!("{}/t/{}", base_url(request, app), ticket.token),
+        number: ticket.number.clone(),
+        ticket: ticket.id,
+        window: window.clone(),
+        hall,
+    };
+    if let Err(cause) = app.raters.invite(completed, app.now()).await {
+        tracing::warn!(%cause, "nobody is invited to rate");
+    }
 }
 
 /// A pager's buttons bounce, and its answers get lost: a press that comes twice counts once.
