@@ -64,6 +64,9 @@ use crate::web::screen_socket::Connection;
 /// Old keys and sessions are removed so often.
 const PRUNE: Duration = Duration::from_secs(3600);
 
+/// Each event that an on-line service tells is remembered for so many days.
+const TELEMETRY_DAYS: u64 = 400;
+
 /// Devices that fell silent are looked for so often.
 const WATCH_DEVICES: Duration = Duration::from_secs(2);
 
@@ -308,6 +311,10 @@ async fn prune_for_ever(app: Data<App>) {
     loop {
         if let Err(cause) = app.records.prune(app.now()).await {
             warn!(%cause, "old keys and sessions not removed");
+        }
+        let oldest = app.now().minus_secs(TELEMETRY_DAYS * 86_400);
+        if let Err(cause) = app.records.forget_telemetry(oldest).await {
+            warn!(%cause, "old telemetry not removed");
         }
         if let Err(cause) = app.raters.forget_old(app.now()).await {
             warn!(%cause, "old invitations to rate not removed");

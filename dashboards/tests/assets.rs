@@ -279,6 +279,7 @@ fn every_file_that_a_page_or_script_names_exists() {
 fn pages_are_served_whole_and_their_files_by_build() {
     for page in [
         "index", "board", "led", "console", "kiosk", "ticket", "take", "manage", "floor", "desk",
+        "rater",
     ] {
         let html = dashboards::assets::page(page).expect("a page");
         assert!(!html.contains("{{"), "{page} has an unfilled place");

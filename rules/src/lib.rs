@@ -40,6 +40,7 @@ pub mod name;
 pub mod number;
 pub mod policy;
 pub mod speech;
+pub mod telemetry;
 pub mod ticket;
 pub mod time;
 pub mod window;

@@ -192,6 +192,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::accounts::configure)
                         .configure(routes::devices::configure)
                         .configure(routes::occupancy::configure)
+                        .configure(routes::telemetry::configure)
                         .configure(routes::raters::configure)
                         .configure(routes::floor::configure)
                         .configure(routes::people::configure)

@@ -9,8 +9,8 @@ use crate::web::routes::strips;
 use crate::web::routes::visitors;
 use crate::web::routes::{
     accounts, alerts, audit, cases, channels, devices, floor, halls, journeys, messages, notice,
-    occupancy, people, problems, raters, receivers, rules, session, silences, ticket_lists,
-    tickets, voice, windows, work_orders,
+    occupancy, people, problems, raters, receivers, rules, session, silences, telemetry,
+    ticket_lists, tickets, voice, windows, work_orders,
 };
 
 #[derive(OpenApi)]
@@ -85,6 +85,8 @@ use crate::web::routes::{
         raters::answer,
         raters::rate,
         raters::list,
+        telemetry::tell,
+        telemetry::counts,
         floor::floor,
         floor::preview_policy,
         journeys::show,

@@ -195,6 +195,8 @@ fn attempts() -> Vec<Attempt> {
         Some(&counted),
     );
     let stars = json!({"stars": 5});
+    add(ForAllHalls, get, "/telemetry/counts", None);
+    add(ForAllHalls, post, "/telemetry/events", Some(&json!([])));
     add(InHall(ManageDevices), get, "/halls/H1/invitations", None);
     add(Anywhere(Rate), get, "/rater/invitation", None);
     add(

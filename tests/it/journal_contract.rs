@@ -14,15 +14,18 @@ use actors::ports::{
     Append, Entry, Head, IdempotencyKey, PortError, Rejected, Store, StreamId, decode,
 };
 use hallkeeper::store::records::{
-    AccountRow, AuditEntry, AuditFilter, Claim, ClosedLoop, DeviceRow, HallTicket, ItemFilter,
-    ItemSort, SessionRow, StoreError, TagRow, TicketFilter, TicketSort,
+    AccountRow, AuditEntry, AuditFilter, Claim, ClosedLoop, DeviceRow, HallTicket, InvitationRow,
+    ItemFilter, ItemSort, OccupancyRow, SessionRow, StoreError, TagRow, TelemetryFilter,
+    TicketFilter, TicketSort, UsageRow,
 };
 use hallkeeper::store::{Records, Stores, open};
 use rules::cases::{CaseCommand, CaseDesk, Settings as CaseSettings, Telling, Told};
+use rules::devices::occupancy::Reading;
 use rules::hall::{Event, Recorded};
 use rules::identity::{Holder, HolderClass, IdentityKind};
 use rules::ids::{HallId, TicketId, Token, WindowId};
 use rules::machine::{Item, ItemKind, Machine as _};
+use rules::telemetry::{Class, Event as TelemetryEvent, Happened};
 use rules::ticket::{Channel, Ticket, TicketState};
 use rules::time::Timestamp;
 use sqlx::Connection as _;
@@ -181,6 +184,8 @@ macro_rules! of_the_records {
             accounts_are_kept,
             sessions_end_with_their_account,
             devices_are_kept,
+            device_usage_adds_up_and_the_last_reading_stays,
+            invitations_and_telemetry_are_kept_once,
             tags_are_kept,
             a_persons_cases_and_a_halls_closed_loop_are_found,
             the_audit_log_is_paged_newest_first,
@@ -724,6 +729,131 @@ async fn devices_are_kept(bench: Bench) {
     assert_eq!(records.update_device(&device("k2", "t4")).await, Ok(false));
     assert_eq!(records.delete_device("k1").await, Ok(true));
     assert_eq!(records.delete_device("k1").await, Ok(false));
+}
+
+async fn device_usage_adds_up_and_the_last_reading_stays(bench: Bench) {
+    let records = records(&bench);
+    let day = |day: &str| day.parse().unwrap();
+    let used = |on: &str, function: &str, used: u64| UsageRow {
+        device: "k1".into(),
+        day: day(on),
+        function: function.into(),
+        used,
+    };
+    for rows in [
+        vec![
+            used("2026-03-09", "print", 3),
+            used("2026-03-09", "scan", 1),
+        ],
+        vec![
+            used("2026-03-09", "print", 4),
+            used("2026-03-10", "print", 1),
+        ],
+    ] {
+        assert_eq!(records.add_device_usage(&rows).await, Ok(()));
+    }
+    let (from, to) = (day("2026-03-09"), day("2026-03-09"));
+    let sums = vec![
+        used("2026-03-09", "print", 7),
+        used("2026-03-09", "scan", 1),
+    ];
+    assert_eq!(
+        records.device_usage(Some("k1"), from, to).await,
+        Ok(sums.clone())
+    );
+    assert_eq!(records.device_usage(None, from, to).await, Ok(sums));
+    assert_eq!(records.device_usage(Some("k2"), from, to).await, Ok(vec![]));
+    assert_eq!(records.forget_device_usage(day("2026-03-10")).await, Ok(()));
+    let left = vec![used("2026-03-10", "print", 1)];
+    let all = records.device_usage(None, from, day("2026-03-31")).await;
+    assert_eq!(all, Ok(left));
+
+    let counted = |people: u32, secs: u64| OccupancyRow {
+        hall: "H1".into(),
+        source: "east".into(),
+        reading: Reading {
+            people,
+            at: start().plus_secs(secs),
+            by: "device:c1".into(),
+        },
+    };
+    for (people, secs) in [(10, 0), (12, 1)] {
+        let kept = records.keep_occupancy(&[counted(people, secs)]).await;
+        assert_eq!(kept, Ok(()));
+    }
+    assert_eq!(records.occupancy().await, Ok(vec![counted(12, 1)]));
+    assert_eq!(records.forget_occupancy("device:c1").await, Ok(()));
+    assert_eq!(records.occupancy().await, Ok(vec![]));
+}
+
+async fn invitations_and_telemetry_are_kept_once(bench: Bench) {
+    let records = records(&bench);
+    let asked = InvitationRow {
+        hall: "H1".into(),
+        ticket: 7,
+        number: "B001".into(),
+        window: "3".into(),
+        device: "r1".into(),
+        state: "asked".into(),
+        reason: None,
+        link: "http://x/t/H1.abc".into(),
+        asked_at: start(),
+        answered_at: None,
+        attempts: 0,
+        next_at: None,
+    };
+    assert_eq!(records.put_invitation(&asked).await, Ok(()));
+    assert_eq!(records.open_invitations().await, Ok(vec![asked.clone()]));
+    let texted = InvitationRow {
+        state: "texted".into(),
+        attempts: 1,
+        ..asked
+    };
+    assert_eq!(records.put_invitation(&texted).await, Ok(()));
+    assert_eq!(records.open_invitations().await, Ok(vec![]));
+    assert_eq!(records.invitation("H1", 7).await, Ok(Some(texted.clone())));
+    assert_eq!(records.invitations("H1", 5).await, Ok(vec![texted]));
+    let until = start().plus_secs(10);
+    assert_eq!(records.put_contact("H1", 7, "sealed", until).await, Ok(()));
+    let contact = records.contact("H1", 7).await;
+    assert_eq!(contact, Ok(Some("sealed".into())));
+    let oldest = start().plus_secs(1);
+    assert_eq!(records.forget_invitations(until, oldest).await, Ok(()));
+    assert_eq!(records.contact("H1", 7).await, Ok(None));
+    assert_eq!(records.invitation("H1", 7).await, Ok(None));
+
+    let event = |id: &str, happened| TelemetryEvent {
+        id: id.into(),
+        at: start(),
+        happened,
+        class: Class::Handling,
+        code: "A".into(),
+        name: "社保".into(),
+        department: Some("人社局".into()),
+        region: "430100".into(),
+        told: serde_json::json!({"id": id}),
+    };
+    let told = [
+        event("v1", Happened::Visit),
+        event("v2", Happened::Visit),
+        event("c1", Happened::Case),
+    ];
+    assert_eq!(records.keep_telemetry(&told).await, Ok(3));
+    assert_eq!(records.keep_telemetry(&told).await, Ok(0));
+    let filter = |code: Option<&str>| TelemetryFilter {
+        from: start(),
+        before: start().plus_secs(1),
+        code: code.map(str::to_owned),
+        limit: 10,
+        ..TelemetryFilter::default()
+    };
+    let counts = records.count_telemetry(&filter(Some("A"))).await.unwrap();
+    let sums: Vec<_> = counts.iter().map(|row| (row.visits, row.cases)).collect();
+    assert_eq!(sums, [(2, 1)]);
+    let other = records.count_telemetry(&filter(Some("B"))).await;
+    assert_eq!(other, Ok(vec![]));
+    assert_eq!(records.forget_telemetry(oldest).await, Ok(()));
+    assert_eq!(records.count_telemetry(&filter(None)).await, Ok(vec![]));
 }
 
 async fn tags_are_kept(bench: Bench) {

@@ -18,6 +18,7 @@ mod own_interfaces;
 mod raters;
 mod records;
 mod repeats;
+mod telemetry;
 mod visitors;
 mod voice;
 

@@ -23,6 +23,7 @@ mod sessions;
 mod settings;
 mod strips;
 mod tags;
+mod telemetry;
 mod tickets;
 
 use std::path::Path;
@@ -45,6 +46,7 @@ pub use order::{TicketKey, TicketSort};
 pub use sessions::SessionRow;
 pub use strips::StripRow;
 pub use tags::TagRow;
+pub use telemetry::{TelemetryCount, TelemetryFilter};
 pub use tickets::{HallTicket, PAGE_MAX, TicketFilter, TicketPage};
 
 use crate::store::sqlite::Turn;

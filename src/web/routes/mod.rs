@@ -29,6 +29,7 @@ pub mod rules;
 pub mod session;
 pub mod silences;
 pub mod strips;
+pub mod telemetry;
 pub mod ticket_lists;
 pub mod tickets;
 pub mod visitors;
