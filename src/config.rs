@@ -32,6 +32,7 @@ pub struct Settings {
     pub calls: Calls,
     pub metrics: Metrics,
     pub telemetry: Telemetry,
+    pub gateway: Gateway,
     pub strips: Strips,
     pub voice: Voice,
     pub cases: Cases,
@@ -200,6 +201,13 @@ impl Calls {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// Calls under way at a time.
+    pub parallel: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cases {
     pub time_zone: TimeZone,
     pub weekdays: BTreeSet<Weekday>,
@@ -292,6 +300,10 @@ impl Settings {
         crate::cases::settings(&self.cases)?;
         self.calls.check()?;
         self.telemetry.check()?;
+        ensure!(
+            (1..=100_000).contains(&self.gateway.parallel),
+            "gateway.parallel must lie between 1 and 100000"
+        );
         ensure!(
             (100..=60_000).contains(&self.alerts.pass_ms),
             "alerts.pass_ms must lie between 100 and 60000"

@@ -12,6 +12,7 @@ pub mod config;
 pub mod demo;
 pub mod devices;
 pub mod first_start;
+pub mod gateway;
 mod http_client;
 pub mod metrics;
 pub mod notices;
@@ -23,6 +24,7 @@ pub mod rule_files;
 pub mod store;
 pub mod strips;
 pub mod telemetry;
+mod tls;
 pub mod vitals;
 pub mod voice;
 pub mod web;
@@ -49,6 +51,7 @@ use crate::channels::own::Own;
 use crate::channels::{ChannelSource, Channels};
 use crate::config::Settings;
 use crate::devices::Devices;
+use crate::gateway::Gateway;
 use crate::metrics::spans::Spans;
 use crate::notices::Ways;
 use crate::notices::driver::Lanes;
@@ -69,6 +72,9 @@ const TELEMETRY_DAYS: u64 = 400;
 
 /// Devices that fell silent are looked for so often.
 const WATCH_DEVICES: Duration = Duration::from_secs(2);
+
+/// Longest wait for the history of calls when the server stops.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// The whole server, built and listening, not yet answering.
 pub struct Application {
@@ -168,7 +174,9 @@ impl Application {
             records: stores.records.clone(),
         };
         let alerting = Alerting::start(&system, desk.clone(), watched, every).await?;
+        let gateway = Gateway::start(channels.clone(), settings.gateway.parallel);
         let app = Data::new(App {
+            gateway,
             system,
             alerting,
             cases,
@@ -261,6 +269,12 @@ impl Application {
         }
         app.cases.keep_snapshot().await;
         channels::own::count_noted(&app).await;
+        if tokio::time::timeout(FLUSH, app.gateway.flush())
+            .await
+            .is_err()
+        {
+            warn!("the last calls through the gateway are not recorded");
+        }
         app.channels.keep_all().await;
         app.desk.keep_snapshot().await;
         let _ = app.system.supervisor.send(KeepAll).await;

@@ -178,6 +178,8 @@ fn channel(start: Timestamp) -> Channel {
         hall: None,
         time_zone: TimeZone::SHANGHAI,
         expected_every_secs: None,
+        upstream: None,
+        probe: None,
         limits: Limits::default(),
     };
     let mut channel = Channel::default();

@@ -8,7 +8,6 @@ use awc::http::{Method, StatusCode};
 use awc::{Client, Connector};
 use bytes::Bytes;
 use rules::desk::messages::Outcome;
-use rustls::{ClientConfig, RootCertStore};
 
 /// Largest answer that is read.
 const ANSWER_MAX: usize = 64 * 1024;
@@ -27,14 +26,7 @@ pub(super) struct Request<'a> {
 /// # Errors
 /// The encryption cannot be set up.
 pub(crate) fn client(timeout: Duration) -> anyhow::Result<Client> {
-    let mut roots = RootCertStore::empty();
-    // A machine without roots can still speak plain HTTP; what needs them says so when it is tried.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = rustls::crypto::ring::default_provider();
-    let tls = ClientConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls = crate::tls::client_config()?;
     let connector = Connector::new()
         .rustls_0_23(tls.into())
         .timeout(timeout)

@@ -33,6 +33,7 @@ use crate::channels::Channels;
 use crate::channels::own::Own;
 use crate::config::Settings;
 use crate::devices::Devices;
+use crate::gateway::{self, Gateway};
 use crate::metrics::spans::Spans;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
@@ -67,6 +68,8 @@ pub struct App {
     pub own: Own,
     /// Requests that wait to be told of as spans.
     pub spans: Spans,
+    /// What forwards calls to them.
+    pub gateway: Gateway,
     /// What drives the alert desk.
     pub alerting: Alerting,
     /// Alerts, work orders, problems and notices.
@@ -210,6 +213,7 @@ pub fn configure(config: &mut ServiceConfig) {
                 )
                 .default_service(web::to(routes::unknown_path)),
         )
+        .configure(gateway::configure)
         .configure(screen_socket::configure)
         .configure(routes::health::configure)
         .configure(routes::metrics::configure)

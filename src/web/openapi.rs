@@ -18,7 +18,11 @@ use crate::web::routes::{
     info(
         title = "Hallkeeper",
         description = "Halls, windows, tickets and screens. Refusals are application/problem+json with a stable \
-            `code`. `Idempotency-Key` is honoured on POST. The live feed is a WebSocket at /ws."
+            `code`. `Idempotency-Key` is honoured on POST. The live feed is a WebSocket at /ws. \
+            Calls to a channel with an `upstream` go to /gateway/{channel}/{version}/{path}, with any method and the \
+            caller's key in X-Api-Key; or to /gateway/{channel}/{path} with X-Api-Version. They are answered by the \
+            upstream, or with a problem: 401, 403 and 503 refused, 502 and 504 when the upstream failed, 408 and 413 \
+            when the request did."
     ),
     paths(
         session::sign_in,
@@ -119,6 +123,7 @@ use crate::web::routes::{
         channels::setup::maintain,
         channels::grants::check_caller,
         channels::telling::tell_calls,
+        channels::probes::probe_now,
         channels::summary::summarize,
         channels::export::export_calls,
         channels::calls::list_calls,

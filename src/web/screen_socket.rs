@@ -90,6 +90,28 @@ impl Connection {
         let connection = unsafe { BorrowedFd::borrow_raw(self.0) };
         connection.try_clone_to_owned().ok()
     }
+
+    /// Cuts the connection after a while, in which an answer can leave: one whose request never ends is
+    /// not held open for it.
+    pub fn cut_after(self, pause: Duration) {
+        let Some(connection) = self.handle() else {
+            return;
+        };
+        actix_web::rt::spawn(async move {
+            tokio::time::sleep(pause).await;
+            // One that is gone already need not be cut.
+            let _ = socket2::SockRef::from(&connection).shutdown(std::net::Shutdown::Both);
+        });
+    }
+
+    /// Cuts the connection, which its peer sees as an answer that broke off. To be called while one of
+    /// its requests is being handled.
+    pub fn cut(self) {
+        // SAFETY: the server keeps the connection open while one of its requests is being handled.
+        let connection = unsafe { BorrowedFd::borrow_raw(self.0) };
+        // One that is gone already need not be cut.
+        let _ = socket2::SockRef::from(&connection).shutdown(std::net::Shutdown::Both);
+    }
 }
 
 pub fn configure(config: &mut ServiceConfig) {

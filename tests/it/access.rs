@@ -315,6 +315,7 @@ fn attempts() -> Vec<Attempt> {
         "grants",
         "grants/1/revoke",
         "maintenance",
+        "probe",
     ] {
         let path = format!("/channels/none/{path}");
         add(Anywhere(ManageChannels), post, &path, Some(&none));

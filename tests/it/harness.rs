@@ -468,7 +468,8 @@ impl Client {
     ) -> Option<Answer> {
         let outside = [
             "/api", "/ws", "/healthz", "/readyz", "/metrics", "/board", "/t/", "/kiosk",
-            "/console", "/manage", "/floor", "/led", "/assets", "/loader", "/take", "/desk",
+            "/console", "/manage", "/gateway", "/floor", "/led", "/assets", "/loader", "/take",
+            "/desk",
         ];
         let url = if path == "/" || outside.iter().any(|root| path.starts_with(root)) {
             format!("{}{path}", self.base)

@@ -15,6 +15,7 @@ mod desk_page;
 mod desks;
 mod device_pages;
 mod follow;
+mod gateway;
 mod harness;
 mod journal_contract;
 mod live_feed;

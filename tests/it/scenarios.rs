@@ -43,6 +43,11 @@ fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(millis.as_millis()).unwrap())
 }
 
+/// So many seconds from now.
+pub fn later(secs: u64) -> String {
+    now().plus_secs(secs).rfc3339_utc()
+}
+
 /// An appointment from and to so many minutes from now.
 fn appointment(name: &str, from_min: i64, to_min: i64) -> Value {
     let at = |min: i64| Timestamp::from_millis(now().millis() + min * 60_000).rfc3339_utc();

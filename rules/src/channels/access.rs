@@ -40,7 +40,7 @@ pub struct Version {
 }
 
 /// Whether a text may name a version: letters, digits, `.`, `-` and `_`.
-pub(super) fn is_version(text: &str) -> bool {
+pub fn is_version(text: &str) -> bool {
     let sign = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     (1..=VERSION_MAX).contains(&text.len()) && text.bytes().all(sign)
 }
@@ -100,10 +100,14 @@ pub enum CallRefusal {
     UnknownVersion,
     VersionNotPublished,
     VersionRevoked,
+    /// Nothing is forwarded meanwhile.
+    ChannelInMaintenance,
+    /// As many calls are under way as may be.
+    ChannelBusy,
 }
 
 impl CallRefusal {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::UnknownCaller,
         Self::WrongKey,
         Self::GrantRevoked,
@@ -112,6 +116,8 @@ impl CallRefusal {
         Self::UnknownVersion,
         Self::VersionNotPublished,
         Self::VersionRevoked,
+        Self::ChannelInMaintenance,
+        Self::ChannelBusy,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -124,6 +130,8 @@ impl CallRefusal {
             Self::UnknownVersion => "unknown_version",
             Self::VersionNotPublished => "version_not_published",
             Self::VersionRevoked => "version_revoked",
+            Self::ChannelInMaintenance => "channel_in_maintenance",
+            Self::ChannelBusy => "channel_busy",
         }
     }
 
@@ -142,6 +150,11 @@ impl CallRefusal {
             Self::UnknownVersion => ("没有该版本", "there is no such version"),
             Self::VersionNotPublished => ("该版本尚未发布", "this version is not published"),
             Self::VersionRevoked => ("该版本已停用", "this version was withdrawn"),
+            Self::ChannelInMaintenance => ("通道维护中", "the channel is under maintenance"),
+            Self::ChannelBusy => (
+                "并发调用过多，请稍后重试",
+                "too many calls are under way; please try again",
+            ),
         };
         match lang {
             Lang::Zh => zh,
@@ -173,6 +186,12 @@ impl Access {
 
     pub fn grant(&self, id: u32) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.id == id)
+    }
+
+    /// Whose key this is. A key whose grants were all taken back still tells whose it was.
+    pub fn caller_of(&self, key_hash: &KeyHash) -> Option<&str> {
+        let mut with_key = self.grants.iter().filter(|one| one.key_hash == *key_hash);
+        with_key.next().map(|grant| &*grant.caller)
     }
 
     /// The version that was published last and stands.

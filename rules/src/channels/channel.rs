@@ -6,17 +6,19 @@
 //! [`Machine::elapse`] says so, after [`Channel::record`] answered that something turns and at the
 //! deadlines. Whoever drives a channel calls [`Channel::advance`] before it asks for what elapsed.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::access::{Access, CallRefusal, Grant, KeyHash, VersionState, is_version};
 use super::access::{GRANTS_MAX, VERSIONS_MAX};
 use super::event::{ChannelCommand, ChannelEvent};
 use super::health::{Frequency, Health, Reason, Streak, by_shares, by_streak};
+use super::probe::Probe;
 use super::refusal::ChannelRefusal;
 use super::setup::{Limits, Setup, is_text};
 use super::statistics::{Figures, Statistics, Window};
 use super::tally::{Measured, Outcome};
+use super::upstream::Upstream;
 use crate::ids::ChannelId;
 use crate::machine::{Item, ItemKind, Machine, Recorded};
 use crate::time::{TimeZone, Timestamp};
@@ -63,6 +65,7 @@ pub struct Channel {
     changes: u32,
     streak: Streak,
     /// Refused calls by [`CallRefusal::ALL`].
+    #[serde(deserialize_with = "counts")]
     refusals: [u64; CallRefusal::ALL.len()],
     withdrawn_at: Option<Timestamp>,
     /// Calls that were told too late to count.
@@ -72,6 +75,14 @@ pub struct Channel {
     #[serde(default)]
     counted: u64,
     statistics: Statistics,
+}
+
+/// Counts of reasons, of which later programs know more than earlier ones.
+fn counts<'de, D: Deserializer<'de>, const N: usize>(
+    deserializer: D,
+) -> Result<[u64; N], D::Error> {
+    let known = Vec::<u64>::deserialize(deserializer)?;
+    Ok(std::array::from_fn(|n| known.get(n).copied().unwrap_or(0)))
 }
 
 impl Default for Channel {
@@ -319,9 +330,14 @@ impl Channel {
         if let Some((field, reason)) = setup.fault() {
             return Err(ChannelRefusal::invalid(field, reason));
         }
+        let mut setup = Box::new(setup.clone());
+        let standing = self.setup().and_then(|setup| setup.upstream.as_deref());
+        if let Some(upstream) = &mut setup.upstream {
+            upstream.unhide(standing);
+        }
         Ok(ChannelEvent::ChannelSetUp {
             channel: channel.clone(),
-            setup: Box::new(setup.clone()),
+            setup,
         })
     }
 
@@ -410,8 +426,9 @@ impl Channel {
     pub fn face(&self) -> Value {
         let at = |at: Timestamp| at.rfc3339_utc();
         let standing = |grant: &&Grant| grant.revoked_at.is_none();
+        let setup = self.setup.as_deref().map(Setup::shown);
         json!({
-            "id": self.id, "setup": self.setup, "set_up_at": at(self.set_up_at),
+            "id": self.id, "setup": setup, "set_up_at": at(self.set_up_at),
             "health": self.health, "health_since": at(self.health_since),
             "health_reason": self.health_reason,
             "maintenance": self.maintenance.as_ref().map(|one| json!({
@@ -456,6 +473,8 @@ impl Channel {
                     .iter()
                     .sum::<usize>()
                 + setup.hall.as_ref().map_or(0, |hall| hall.as_str().len())
+                + setup.upstream.as_deref().map_or(0, Upstream::bytes)
+                + setup.probe.as_deref().map_or(0, Probe::bytes)
         });
         let maintenance = self.maintenance.as_ref();
         size_of::<Self>()

@@ -11,6 +11,10 @@ use crate::time::Timestamp;
 
 /// What people ask. Calls are not asked for: they are recorded, see [`super::Channel::record`].
 #[derive(Debug, Clone, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "people ask seldom, and what they ask is handed over once"
+)]
 pub enum ChannelCommand {
     /// Sets the channel up, or changes its set-up.
     SetUp {

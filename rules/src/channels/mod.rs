@@ -6,6 +6,8 @@
 //! * [`call`]: the record of one call; [`masking`]: what of it is kept; [`path`]: which calls are of one kind.
 //! * [`access_log`]: calls from the logs of web servers.
 //! * [`feed`]: data received and pushed by agreement, batch by batch.
+//! * [`upstream`]: where the gateway forwards to; [`probe`]: what is asked now and then; [`trace`]: which
+//!   trace a call belongs to.
 //! * [`health`]: what the numbers make of it. * [`channel`]: all of it as a machine.
 //!
 //! A *call* is one request and what came back. It is *carried out* and succeeds or fails, or it is
@@ -22,11 +24,14 @@ pub mod health;
 pub mod histogram;
 pub mod masking;
 pub mod path;
+pub mod probe;
 pub mod refusal;
 mod ring;
 pub mod setup;
 pub mod statistics;
 pub mod tally;
+pub mod trace;
+pub mod upstream;
 pub mod usual;
 
 pub use access::{CallRefusal, Grant, KeyHash, Version, VersionState};
@@ -35,7 +40,9 @@ pub use channel::{Channel, Maintenance};
 pub use event::{ChannelCommand, ChannelEvent};
 pub use health::{GroupHealth, Health, Reason};
 pub use masking::Masking;
+pub use probe::Probe;
 pub use refusal::ChannelRefusal;
 pub use setup::{Direction, Limits, Setup};
 pub use statistics::{Figures, Statistics, Times, Window};
 pub use tally::{Measured, Outcome, Tally};
+pub use upstream::Upstream;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::probe::Probe;
+use super::upstream::Upstream;
 use crate::ids::HallId;
 use crate::name::Name;
 use crate::time::TimeZone;
@@ -48,9 +50,15 @@ pub struct Setup {
     /// Channels that are counted together, e.g. `ministry`.
     #[serde(default)]
     pub group: Option<String>,
-    /// Where the gateway forwards to.
+    /// Its address, for people.
     #[serde(default)]
     pub endpoint: Option<String>,
+    /// What the gateway forwards to; none: it forwards nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Box<Upstream>>,
+    /// What is asked of the interface now and then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Box<Probe>>,
     /// The account that looks after it.
     #[serde(default)]
     pub owner: Option<String>,
@@ -160,6 +168,14 @@ impl Limits {
 }
 
 impl Setup {
+    /// As it may be shown: without secrets.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        shown.upstream = self.upstream.as_deref().map(|one| Box::new(one.shown()));
+        shown
+    }
+
     /// The first field that cannot be, and why.
     pub fn fault(&self) -> Option<(&'static str, &'static str)> {
         if !self.name.is_valid() {
@@ -187,7 +203,9 @@ impl Setup {
         if self.expected_every_secs == Some(0) {
             return Some(("expected_every_secs", "is 1 at the least"));
         }
-        self.limits.fault()
+        let upstream = self.upstream.as_deref().and_then(Upstream::fault);
+        let probe = self.probe.as_deref().and_then(Probe::fault);
+        upstream.or(probe).or_else(|| self.limits.fault())
     }
 }
 

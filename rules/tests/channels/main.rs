@@ -9,3 +9,4 @@ mod health;
 mod histograms;
 mod statistics;
 mod support;
+mod upstream;

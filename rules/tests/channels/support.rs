@@ -28,6 +28,8 @@ pub(crate) fn setup() -> Setup {
         hall: None,
         time_zone: TimeZone::SHANGHAI,
         expected_every_secs: None,
+        upstream: None,
+        probe: None,
         limits: Limits::default(),
     }
 }

@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod export;
 pub mod grants;
+pub mod probes;
 pub mod setup;
 pub mod summary;
 pub mod telling;
@@ -33,6 +34,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .configure(setup::configure)
         .configure(grants::configure)
+        .configure(probes::configure)
         .configure(summary::configure)
         .configure(export::configure)
         .configure(telling::configure)

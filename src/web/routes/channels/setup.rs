@@ -93,7 +93,13 @@ async fn show(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpRe
         channel.advance(now);
         detail(channel, now)
     });
-    let face = shown.await.ok_or_else(Problem::unavailable)?;
+    let mut face = shown.await.ok_or_else(Problem::unavailable)?;
+    if !face["setup"]["upstream"].is_null() {
+        let (all, own) = app.gateway.under_way(&watched.id);
+        let recording = app.gateway.recorded();
+        face["gateway"] =
+            json!({"under_way": own, "under_way_in_all": all, "recording": recording});
+    }
     Ok(HttpResponse::Ok().json(face))
 }
 

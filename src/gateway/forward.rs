@@ -1,0 +1,356 @@
+//! A call from its request to its answer.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::BodySize;
+use actix_web::dev::Payload;
+use actix_web::http::header::HeaderMap;
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use hyper::body::{Body as _, Incoming};
+use hyper::{Request, Response};
+use rules::channels::upstream::{first_segment, leaves_its_place};
+use rules::channels::{CallRefusal, KeyHash, Outcome, trace};
+use rules::name::Lang;
+use rules::time::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::exchange::{Carried, Exchange, Fault, NoBody, RequestBody, ResponseBody, fault_of};
+use super::headers::{self, About, text};
+use super::record::{Part, Record};
+use super::route::{Route, Way, Worker};
+use super::upstream::Link;
+use super::{ROOT, Slot};
+use crate::web::App;
+use crate::web::error::Problem;
+use crate::web::screen_socket::Connection;
+
+/// Attempts to send a request that did not get onto a connection.
+const ATTEMPTS: usize = 3;
+
+/// A caller that did not send its request to the end has so long to read the answer.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What is asked, taken apart.
+struct Asked<'a> {
+    request: &'a HttpRequest,
+    route: Rc<Route>,
+    way: Rc<Way>,
+    /// The path behind channel and version.
+    rest: &'a str,
+    version: &'a str,
+    key: KeyHash,
+    caller: String,
+    peer: String,
+    traceparent: String,
+    /// Of the request's body, where it is told.
+    length: Option<u64>,
+    at: Timestamp,
+}
+
+/// Forwards a call, whatever its method.
+pub(super) async fn forward(
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let app = request.app_data::<Data<App>>().cloned();
+    let worker = request.app_data::<Rc<Worker>>().cloned();
+    let (Some(app), Some(worker)) = (app, worker) else {
+        return Err(Problem::unavailable());
+    };
+    let path = request.path().strip_prefix(ROOT).unwrap_or_default();
+    let (channel, behind) = first_segment(path);
+    let route = worker.route(&app.gateway, channel).await?;
+    let asked = take_apart(&app, &worker, &request, route, behind)?;
+    let refused = |refusal| refuse(&app, &asked, refusal);
+    check(&asked).map_err(refused)?;
+    let all = Slot::take(&app.gateway.under_way, app.gateway.parallel);
+    let max = asked.way.upstream.max_parallel as usize;
+    let own = Slot::take(&asked.route.live.under_way, max);
+    let (Some(all), Some(own)) = (all, own) else {
+        return Err(refused(CallRefusal::ChannelBusy));
+    };
+    let call = Exchange::new(
+        Rc::clone(&asked.way.upstream),
+        app.gateway.recorder.clone(),
+        request.conn_data::<Connection>().copied(),
+        Box::new(asked.record()),
+        [all, own],
+    );
+    worker.watch.over(&call);
+    let carried = Carried(Rc::clone(&call));
+    match carry(&asked, carried, payload.into_inner()).await {
+        Ok(response) => Ok(response),
+        Err(fault) => {
+            let connection = request.conn_data::<Connection>().copied();
+            if let Some(connection) = connection.filter(|_| fault.is_the_callers()) {
+                connection.cut_after(FAREWELL);
+            }
+            Err(fault
+                .problem()
+                .with("channel", &asked.route.live.watched.id)
+                .with("trace_id", trace_id(&asked.traceparent)))
+        }
+    }
+}
+
+fn trace_id(traceparent: &str) -> &str {
+    trace::trace_id(traceparent).unwrap_or_default()
+}
+
+/// Says who calls what, as far as it can be said.
+fn take_apart<'a>(
+    app: &App,
+    worker: &Worker,
+    request: &'a HttpRequest,
+    route: Rc<Route>,
+    behind: &'a str,
+) -> Result<Asked<'a>, Problem> {
+    let way = route.way.clone().ok_or_else(|| {
+        Problem::unknown(
+            "no_upstream",
+            "该通道未设置转发地址",
+            "this channel forwards nothing",
+        )
+        .with("channel", &route.live.watched.id)
+    })?;
+    if leaves_its_place(behind) {
+        return Err(Problem::invalid("path", "has no segments '.' or '..'"));
+    }
+    let headers = request.headers();
+    let (version, rest) = match text(headers, headers::VERSION) {
+        "" => first_segment(behind),
+        version => (version, behind),
+    };
+    let peer = request.peer_addr().map(|peer| peer.ip().to_string());
+    let peer = peer.unwrap_or_default();
+    let came = text(headers, headers::TRACEPARENT);
+    let key = key_hash(headers);
+    Ok(Asked {
+        traceparent: match trace::trace_id(came) {
+            Some(_) => came.to_owned(),
+            None => worker.traces.next(),
+        },
+        // Until a key says more.
+        caller: route
+            .access
+            .caller_of(&key)
+            .map_or_else(|| peer.clone(), str::to_owned),
+        key,
+        length: text(headers, "content-length").parse().ok(),
+        at: app.now(),
+        request,
+        route,
+        way,
+        rest,
+        version,
+        peer,
+    })
+}
+
+fn key_hash(headers: &HeaderMap) -> KeyHash {
+    let key = headers.get(headers::KEY).map(|key| key.as_bytes());
+    KeyHash(Sha256::digest(key.unwrap_or_default()).into())
+}
+
+fn check(asked: &Asked<'_>) -> Result<(), CallRefusal> {
+    let Asked { route, at, .. } = asked;
+    let access = &route.access;
+    access.permit(&asked.caller, &asked.key, asked.version, *at)?;
+    match route.under_maintenance(*at) {
+        true => Err(CallRefusal::ChannelInMaintenance),
+        false => Ok(()),
+    }
+}
+
+/// Records a refused call, and tells its caller.
+fn refuse(app: &App, asked: &Asked<'_>, refusal: CallRefusal) -> Problem {
+    let status = match refusal {
+        CallRefusal::UnknownCaller | CallRefusal::WrongKey => StatusCode::UNAUTHORIZED,
+        CallRefusal::ChannelInMaintenance | CallRefusal::ChannelBusy => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        _ => StatusCode::FORBIDDEN,
+    };
+    app.gateway.recorder.tell(Box::new(Record {
+        status: Some(status.as_u16()),
+        result: Some(Outcome::Refused),
+        reason: Some(refusal.code()),
+        ..asked.record()
+    }));
+    let (zh, en) = (refusal.sentence(Lang::Zh), refusal.sentence(Lang::En));
+    Problem::new(status, refusal.code(), zh, en)
+        .with("channel", &asked.route.live.watched.id)
+        .with("trace_id", trace_id(&asked.traceparent))
+}
+
+impl Asked<'_> {
+    fn record(&self) -> Record {
+        let headers = self.request.headers();
+        let kind = text(headers, "content-type");
+        let encoding = text(headers, "content-encoding");
+        let keep = self.way.upstream.keep_bodies;
+        let named = rules::channels::access::is_version(self.version);
+        Record {
+            live: Arc::clone(&self.route.live),
+            limits: self.route.limits,
+            at: self.at,
+            caller: self.caller.clone(),
+            version: named.then(|| self.version.to_owned()),
+            method: self.request.method().clone(),
+            path: self.rest.to_owned(),
+            query: self.request.query_string().to_owned(),
+            trace_id: trace_id(&self.traceparent).to_owned(),
+            status: None,
+            result: None,
+            reason: None,
+            micros: None,
+            request: Part::new(keep, kind, encoding),
+            response: Part::default(),
+        }
+    }
+
+    /// The request as the upstream gets it.
+    fn outgoing(&self, body: RequestBody) -> Result<Request<RequestBody>, Fault> {
+        let way = &self.way;
+        let about = About {
+            host: &way.host,
+            caller: &self.caller,
+            version: self.version,
+            traceparent: &self.traceparent,
+            peer: &self.peer,
+        };
+        let query = self.request.query_string();
+        let path = way.upstream.path(self.version, self.rest, query);
+        let mut request = Request::builder()
+            .method(self.request.method().as_str())
+            .uri(path)
+            .body(body)
+            .map_err(|_| Fault::BadResponse)?;
+        *request.headers_mut() = headers::request(self.request.headers(), &about, &way.request);
+        Ok(request)
+    }
+}
+
+/// Carries a call to its answer, or to its end.
+async fn carry(
+    asked: &Asked<'_>,
+    carried: Carried,
+    payload: Payload,
+) -> Result<HttpResponse, Fault> {
+    let call = Rc::clone(&carried.0);
+    let answered = match asked.length > Some(asked.way.upstream.max_request_bytes) {
+        true => Err(Fault::RequestTooLarge),
+        false => exchange(asked, &call, payload).await,
+    };
+    match answered {
+        Ok((answer, link)) => respond(asked, carried, answer, link),
+        Err(fault) => Err(ended(&call, fault)),
+    }
+}
+
+/// Records the end of a call that is not answered.
+fn ended(call: &Exchange, fault: Fault) -> Fault {
+    call.fails(fault);
+    call.ends();
+    fault
+}
+
+type Answered = (Response<Incoming>, Link<RequestBody>);
+
+/// Sends the request and awaits the head of its answer.
+async fn exchange(
+    asked: &Asked<'_>,
+    call: &Rc<Exchange>,
+    payload: Payload,
+) -> Result<Answered, Fault> {
+    let mut payload = Some(payload).filter(|payload| !matches!(payload, Payload::None));
+    // What changes nothing may be asked twice.
+    let repeatable = payload.is_none() && asked.request.method().is_safe();
+    let body = RequestBody::new(Rc::clone(call), payload.take(), asked.length);
+    let mut request = asked.outgoing(body)?;
+    let pool = &asked.way.pool;
+    for attempt in 1.. {
+        let mut link = match pool.idle().filter(|_| attempt < ATTEMPTS) {
+            Some(link) => link,
+            None => {
+                let opened = call.step(pool.open()).await?;
+                opened.map_err(|_| Fault::ConnectFailed)?
+            }
+        };
+        let sent = call.step(link.sender.try_send_request(request)).await?;
+        let mut refused = match sent {
+            Ok(answer) => return Ok((answer, link)),
+            Err(refused) => refused,
+        };
+        let unsent = refused.take_message();
+        let cause = refused.into_error();
+        // A connection that was idle may have been closed by the other side just now.
+        let again = repeatable && link.used && !cause.is_parse();
+        request = match unsent {
+            _ if attempt >= ATTEMPTS => return Err(fault_of(&cause)),
+            Some(unsent) => unsent,
+            None if again => asked.outgoing(RequestBody::new(Rc::clone(call), None, None))?,
+            None => return Err(fault_of(&cause)),
+        };
+    }
+    Err(Fault::ConnectFailed)
+}
+
+/// The answer, whose body is yet to come.
+fn respond(
+    asked: &Asked<'_>,
+    carried: Carried,
+    answer: Response<Incoming>,
+    link: Link<RequestBody>,
+) -> Result<HttpResponse, Fault> {
+    let call = &carried.0;
+    let (head, body) = answer.into_parts();
+    let Ok(status) = StatusCode::from_u16(head.status.as_u16()) else {
+        return Err(ended(call, Fault::BadResponse));
+    };
+    // An upgrade was not asked for.
+    if status.is_informational() {
+        return Err(ended(call, Fault::BadResponse));
+    }
+    let length = head.headers.get("content-length");
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let is_head = asked.request.method() == Method::HEAD;
+    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let max = asked.way.upstream.max_response_bytes;
+    if !is_head && !bodiless && length > Some(max) {
+        return Err(ended(call, Fault::ResponseTooLarge));
+    }
+    let text_of = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let kind = text_of("content-type").unwrap_or_default();
+    let encoding = text_of("content-encoding").unwrap_or_default();
+    let keep = asked.way.upstream.keep_bodies;
+    call.answered(status.as_u16(), Part::new(keep, kind, encoding));
+    let size = match (bodiless, is_head, length) {
+        (true, ..) => BodySize::None,
+        (false, true, length) => length.map_or(BodySize::None, BodySize::Sized),
+        (false, false, _) => match body.size_hint().exact() {
+            Some(length) => BodySize::Sized(length),
+            None => BodySize::Stream,
+        },
+    };
+    let mut response = HttpResponse::new(status);
+    let kept_length = status == StatusCode::NOT_MODIFIED;
+    headers::response(
+        &head.headers,
+        kept_length,
+        &asked.way.response,
+        response.headers_mut(),
+    );
+    let pool = Rc::clone(&asked.way.pool);
+    if body.is_end_stream() {
+        pool.keep(link);
+        call.ends();
+        return Ok(response.set_body(NoBody(size)).map_into_boxed_body());
+    }
+    let body = ResponseBody::new(carried, size, body, link, pool);
+    Ok(response.set_body(body).map_into_boxed_body())
+}
