@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actors::clock::SystemClock;
 use actors::ports::Clock as _;
+use rules::time::Timestamp;
 use tracing::{info, warn};
 
 use super::Channels;
@@ -33,28 +34,33 @@ impl Channels {
 
     /// How many calls left.
     async fn tidy(&self, bounds: &Calls) -> Result<u64, StoreError> {
-        let days = |days: u32| SystemClock.now().minus_secs(u64::from(days) * DAY_SECS);
-        // What a channel would count again after a crash must still be there.
-        let up_to = self.records.last_call().await?;
-        self.keep_all().await;
-        let mut left = 0;
-        loop {
-            let before = days(bounds.keep_days);
-            let mut some = self.records.roll_up_calls_told(before, up_to).await?;
-            if some == 0 && bounds.keep_rows > 0 {
-                let keep = bounds.keep_rows;
-                some = self.records.roll_up_calls_beyond(keep, up_to).await?;
+        let (mut left, mut kept_to) = (0, 0);
+        while let Some(last) = self.old_calls(bounds).await? {
+            if last > kept_to {
+                // What a channel would count again after a crash must still be there.
+                kept_to = self.records.last_call().await?;
+                self.keep_all().await;
             }
-            if some == 0 {
-                break;
-            }
-            left += some;
+            left += self.records.roll_up_calls(last).await?;
             actix_web::rt::time::sleep(PAUSE).await;
         }
-        let before = days(bounds.keep_hours_days);
+        let before = days_ago(bounds.keep_hours_days);
         while self.records.forget_call_hours(before).await? > 0 {
             actix_web::rt::time::sleep(PAUSE).await;
         }
         Ok(left)
     }
+
+    /// Where a piece ends of the calls that are too old or too many.
+    async fn old_calls(&self, bounds: &Calls) -> Result<Option<u64>, StoreError> {
+        let before = days_ago(bounds.keep_days);
+        match self.records.calls_told_before(before).await? {
+            None if bounds.keep_rows > 0 => self.records.calls_beyond(bounds.keep_rows).await,
+            last => Ok(last),
+        }
+    }
+}
+
+fn days_ago(days: u32) -> Timestamp {
+    SystemClock.now().minus_secs(u64::from(days) * DAY_SECS)
 }
