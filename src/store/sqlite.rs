@@ -88,6 +88,7 @@ impl SqliteStore {
             .run(&mut writer)
             .await
             .context("could not bring the schema up to date")?;
+        prepare_to_write(&mut writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_lazy_with(options.clone().read_only(true).create_if_missing(false));
@@ -115,8 +116,10 @@ impl SqliteStore {
         let mut connection = match slot.take() {
             Some(connection) => connection,
             None => {
-                let opened = self.options.connect().await;
-                opened.map_err(unavailable("could not open the database again"))?
+                let failed = unavailable("could not open the database again");
+                let mut opened = self.options.connect().await.map_err(&failed)?;
+                prepare_to_write(&mut opened).await.map_err(&failed)?;
+                opened
             }
         };
         let outcome = work(&mut connection).await;
@@ -141,9 +144,14 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .row_buffer_size(ROWS_WAITING)
         .pragma("cache_size", CACHE_SIZE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        // A batch's rows can be taken back one statement at a time; what that needs stays in memory.
         .pragma("temp_store", "memory")
         .disable_statement_logging()
+}
+
+/// Makes what `write_batch` writes through; it lasts as long as the connection.
+async fn prepare_to_write(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let batches = sqlx::raw_sql(include_str!("queries/sqlite/batches.sql"));
+    batches.execute(writer).await.map(drop)
 }
 
 fn lock_beside(path: &Path) -> anyhow::Result<File> {
@@ -260,35 +268,19 @@ impl Store for SqliteStore {
     }
 }
 
-/// Heads first, then all that hangs on them, in one transaction.
-///
-/// The update of the heads and the inserts need not be one statement to be safe: `begin immediate`
-/// takes the file's only write lock before anything is read, so that no other writer's epoch or
-/// sequence number can come between the fence and the commit.
-///
-/// Every exchange with the database's thread costs two changes of context, as much as the work
-/// itself. So a batch is first written whole, as if all of it may pass. Only when a head does not
-/// stand where it should, or a key was used before, it is rolled back and settled one by one.
+/// A batch is written whole, as if all of it may pass: one statement, which is one exchange with the
+/// database's thread and its own transaction. Every further exchange would cost two changes of
+/// context, as much as the work itself. Only when a head does not stand where it should, or a key
+/// was used before, nothing is written and the batch is settled one by one.
 async fn commit(
     writer: &mut SqliteConnection,
     owner: &str,
     batch: &[Append],
 ) -> Result<Vec<Result<(), Rejected>>, PortError> {
-    if let Some(results) = commit_whole(writer, owner, batch).await? {
-        return Ok(results);
+    match commit_whole(writer, owner, batch).await? {
+        Some(results) => Ok(results),
+        None => commit_what_may_pass(writer, owner, batch).await,
     }
-    execute(writer, "begin immediate").await?;
-    let used = used_keys(writer, batch).await?;
-    let plan = Plan::of(batch, &used);
-    let standing = standing_heads(writer, owner, &plan).await?;
-    let steps = json(&plan.steps_of(&standing))?;
-    let results = plan.settle(&standing);
-    let lists = Lists::of(steps, &Rows::of(batch, &results)?)?;
-    write_batch(writer, WRITE_BATCH, owner, lists)
-        .await
-        .map_err(unavailable("could not write"))?;
-    finish(writer).await?;
-    Ok(results)
 }
 
 /// The batch as if all of it may pass, or nothing if the database says otherwise.
@@ -298,98 +290,91 @@ async fn commit_whole(
     batch: &[Append],
 ) -> Result<Option<Vec<Result<(), Rejected>>>, PortError> {
     let plan = Plan::of(batch, &[]);
-    let streams: HashSet<String> = plan.steps().iter().map(|s| s.stream.to_owned()).collect();
+    let streams = plan.steps().iter().map(|s| s.stream.to_owned()).collect();
     let steps = json(&plan.steps())?;
     let results = plan.settle(&streams);
     if results.iter().any(Result::is_err) {
         // What cannot be appended may still be a repeat: an append without events asks just that.
         return Ok(None);
     }
-    let lists = Lists::of(steps, &Rows::of(batch, &results)?)?;
-    match write_batch(writer, BEGIN_AND_WRITE_BATCH, owner, lists).await {
-        Ok(moved) if moved == streams.len() => {
-            finish(writer).await?;
-            return Ok(Some(results));
-        }
-        Ok(_) => {}
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
-        Err(error) => return Err(unavailable("could not write")(error)),
-    }
-    execute(writer, "rollback").await?;
-    Ok(None)
-}
-
-const WRITE_BATCH: &str = include_str!("queries/sqlite/write_batch.sql");
-
-const BEGIN_AND_WRITE_BATCH: &str = concat!(
-    "begin immediate;",
-    include_str!("queries/sqlite/write_batch.sql")
-);
-
-/// What `write_batch.sql` is given, each a JSON array.
-struct Lists {
-    steps: String,
-    events: String,
-    keys: String,
-    crossing: String,
-    tickets: String,
-    items: String,
-}
-
-impl Lists {
-    fn of(steps: String, rows: &Rows<'_>) -> Result<Self, PortError> {
-        let tickets = json(&rows.tickets)?;
-        let none = || "[]".to_owned();
-        Ok(Self {
-            steps,
-            events: json(&rows.events)?,
-            keys: json(&rows.keys)?,
-            crossing: if rows.may_cross {
-                tickets.clone()
-            } else {
-                none()
-            },
-            tickets,
-            items: json(&rows.items)?,
-        })
+    match write_batch(writer, owner, steps, &Rows::of(batch, &results)?).await? {
+        Ok(()) => Ok(Some(results)),
+        Err(error) if says_no(&error) => Ok(None),
+        Err(error) => Err(not_written(error)),
     }
 }
 
-/// Writes within the transaction, in one exchange; says how many heads moved.
-async fn write_batch(
+/// Those of the batch whose heads stand and whose keys are new.
+///
+/// The look-ups and the write need not be one statement to be safe: `begin immediate` takes the
+/// file's only write lock before anything is read, so that no other writer's epoch or sequence
+/// number can come between the fence and the commit.
+async fn commit_what_may_pass(
     writer: &mut SqliteConnection,
-    statements: &'static str,
     owner: &str,
-    lists: Lists,
-) -> Result<usize, sqlx::Error> {
-    // One row comes, but fetching one would stop before the statements that follow it.
-    let moved: Vec<i64> = sqlx::query_scalar(statements)
-        .bind(lists.steps)
-        .bind(owner)
-        .bind(lists.events)
-        .bind(lists.keys)
-        .bind(lists.crossing)
-        .bind(lists.tickets)
-        .bind(lists.items)
-        .fetch_all(writer)
-        .await?;
-    Ok(usize::try_from(moved.iter().sum::<i64>()).unwrap_or_default())
-}
-
-async fn finish(writer: &mut SqliteConnection) -> Result<(), PortError> {
+    batch: &[Append],
+) -> Result<Vec<Result<(), Rejected>>, PortError> {
+    sqlx::query("begin immediate")
+        .execute(&mut *writer)
+        .await
+        .map_err(unavailable("could not begin"))?;
+    let used = used_keys(writer, batch).await?;
+    let plan = Plan::of(batch, &used);
+    let standing = standing_heads(writer, owner, &plan).await?;
+    let steps = json(&plan.steps_of(&standing))?;
+    let results = plan.settle(&standing);
+    write_batch(writer, owner, steps, &Rows::of(batch, &results)?)
+        .await?
+        .map_err(unavailable("could not write"))?;
     sqlx::query("commit")
         .execute(writer)
         .await
         .map_err(|error| PortError::Unknown(error.to_string()))?;
-    Ok(())
+    Ok(results)
 }
 
-async fn execute(writer: &mut SqliteConnection, statement: &'static str) -> Result<(), PortError> {
-    sqlx::query(statement)
-        .execute(writer)
-        .await
-        .map_err(unavailable("could not begin or roll back"))?;
-    Ok(())
+/// See `batches.sql`.
+async fn write_batch(
+    writer: &mut SqliteConnection,
+    owner: &str,
+    steps: String,
+    rows: &Rows<'_>,
+) -> Result<Result<(), sqlx::Error>, PortError> {
+    let tickets = json(&rows.tickets)?;
+    let crossing = if rows.may_cross { &tickets } else { "[]" };
+    let statement = sqlx::query("insert into batches values ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(steps)
+        .bind(owner)
+        .bind(json(&rows.events)?)
+        .bind(json(&rows.keys)?)
+        .bind(crossing.to_owned())
+        .bind(tickets)
+        .bind(json(&rows.items)?);
+    Ok(statement.execute(writer).await.map(drop))
+}
+
+/// Whether the database wrote nothing because of what stands there: a head, or a used key.
+fn says_no(error: &sqlx::Error) -> bool {
+    /// `SQLITE_CONSTRAINT_TRIGGER`, of `raise` in `batches.sql`.
+    const FENCED: &str = "1811";
+    match error {
+        sqlx::Error::Database(error) => {
+            error.is_unique_violation() || error.code().is_some_and(|code| code == FENCED)
+        }
+        _ => false,
+    }
+}
+
+/// What an error of a statement that commits itself means: refused by the database it has written
+/// nothing; after a failed write or sync nobody knows what of it the disk holds.
+fn not_written(error: sqlx::Error) -> PortError {
+    /// The lowest byte of every code of an I/O error.
+    const IO_ERROR: u32 = 10;
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.and_then(|code| code.parse::<u32>().ok()) {
+        Some(code) if code & 0xff != IO_ERROR => unavailable("could not write")(error),
+        _ => PortError::Unknown(error.to_string()),
+    }
 }
 
 async fn used_keys(

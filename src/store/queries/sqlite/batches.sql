@@ -1,0 +1,90 @@
+-- A whole batch as one statement: `insert into batches values (…)`, each value a JSON array.
+--
+-- The view holds nothing; its trigger writes. One statement is one exchange with the database's
+-- thread and needs no way back from half of it, and outside a transaction it is its own: done or
+-- not done. It fails if not every head stands where its step begins, and then writes nothing.
+
+create temp view batches (steps, owner, events, keys, crossing, tickets, items) as
+select null, null, null, null, null, null, null;
+
+-- A list is read through a subquery with a limit, which is what keeps SQLite from parsing a row
+-- anew for each of its columns.
+create temp trigger write_batch instead of insert on batches
+begin
+    update heads set seq = step.value ->> 'last'
+    from json_each(new.steps) as step
+    where heads.stream = step.value ->> 'stream'
+        and heads.owner = new.owner
+        and heads.epoch = step.value ->> 'epoch'
+        and heads.seq = step.value ->> 'before';
+
+    select raise(abort, 'fenced') where changes() <> json_array_length(new.steps);
+
+    insert into events (stream, seq, at, kind, by, body)
+    select
+        row ->> 'stream', row ->> 'seq', row ->> 'at', row ->> 'kind', row ->> 'by',
+        row ->> 'body'
+    from (select value as row from jsonb_each(new.events) limit -1);
+
+    insert into idempotency (stream, key, fingerprint, first_seq, count, at)
+    select
+        row ->> 'stream', row ->> 'key', row ->> 'fingerprint', row ->> 'first_seq',
+        row ->> 'count', row ->> 'at'
+    from (select value as row from jsonb_each(new.keys) limit -1);
+
+    -- Tickets that go to another window leave theirs first; the upsert says where they go.
+    update tickets set state = 'waiting'
+    from json_each(new.crossing) as row
+    where tickets.hall = row.value ->> 'hall'
+        and tickets.id = row.value ->> 'id'
+        and tickets.state in ('called', 'serving')
+        and tickets."window" <> row.value ->> 'window';
+
+    -- The day of issue stays as it was first written.
+    insert into tickets (
+        hall, id, day, issued_day, number, round, service, state, "window", clerk, channel, class,
+        green, tags, holder_kind, name_masked, id_masked, phone_masked, person, appointment,
+        issued_at, first_called_at, started_at, ended_at, calls, requeues, wait_secs, service_secs,
+        stars, rated_at, body
+    )
+    select
+        row ->> 'hall', row ->> 'id', row ->> 'day', row ->> 'issued_day',
+        row ->> 'number', row ->> 'round', row ->> 'service', row ->> 'state',
+        row ->> 'window', row ->> 'clerk', row ->> 'channel', row ->> 'class',
+        row ->> 'green', row ->> 'tags', row ->> 'holder_kind', row ->> 'name_masked',
+        row ->> 'id_masked', row ->> 'phone_masked', row ->> 'person', row ->> 'appointment',
+        row ->> 'issued_at', row ->> 'first_called_at', row ->> 'started_at',
+        row ->> 'ended_at', row ->> 'calls', row ->> 'requeues', row ->> 'wait_secs',
+        row ->> 'service_secs', row ->> 'stars', row ->> 'rated_at', row ->> 'body'
+    from (select value as row from jsonb_each(new.tickets) limit -1)
+    where true
+    order by row ->> 'state' in ('called', 'serving')
+    on conflict (hall, id) do update set
+        day = excluded.day, number = excluded.number, round = excluded.round,
+        service = excluded.service, state = excluded.state, "window" = excluded."window",
+        clerk = excluded.clerk, channel = excluded.channel, class = excluded.class,
+        green = excluded.green, tags = excluded.tags, holder_kind = excluded.holder_kind,
+        name_masked = excluded.name_masked, id_masked = excluded.id_masked,
+        phone_masked = excluded.phone_masked, person = excluded.person,
+        appointment = excluded.appointment, issued_at = excluded.issued_at,
+        first_called_at = excluded.first_called_at, started_at = excluded.started_at,
+        ended_at = excluded.ended_at, calls = excluded.calls, requeues = excluded.requeues,
+        wait_secs = excluded.wait_secs, service_secs = excluded.service_secs,
+        stars = excluded.stars, rated_at = excluded.rated_at, body = excluded.body;
+
+    insert into items (
+        kind, id, state, hall, department, person, about, topic, subject, rank, opened_at, due_at,
+        ended_at, body
+    )
+    select
+        row ->> 'kind', row ->> 'id', row ->> 'state', row ->> 'hall', row ->> 'department',
+        row ->> 'person', row ->> 'about', row ->> 'topic', row ->> 'subject', row ->> 'rank',
+        row ->> 'opened_at', row ->> 'due_at', row ->> 'ended_at', row ->> 'body'
+    from (select value as row from jsonb_each(new.items) limit -1)
+    where true
+    on conflict (kind, id) do update set
+        state = excluded.state, hall = excluded.hall, department = excluded.department,
+        person = excluded.person, about = excluded.about, topic = excluded.topic,
+        subject = excluded.subject, rank = excluded.rank, opened_at = excluded.opened_at,
+        due_at = excluded.due_at, ended_at = excluded.ended_at, body = excluded.body;
+end;
