@@ -64,6 +64,10 @@ use crate::web::App;
 use crate::web::auth::Auth;
 use crate::web::screen_socket::Connection;
 
+/// Of the server and of whatever measures its parts.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Old keys and sessions are removed so often.
 const PRUNE: Duration = Duration::from_secs(3600);
 

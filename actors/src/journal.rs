@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use actix::ArbiterHandle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -87,18 +88,28 @@ pub struct Journal {
 impl Journal {
     /// Starts the committing task on the present runtime. It ends when the last clone is dropped.
     pub fn start(store: Arc<dyn Store>) -> Self {
+        let (journal, committing) = Self::new(store);
+        tokio::spawn(committing);
+        journal
+    }
+
+    /// Starts the committing task on that thread.
+    pub fn start_on(store: Arc<dyn Store>, arbiter: &ArbiterHandle) -> Self {
+        let (journal, committing) = Self::new(store);
+        arbiter.spawn(committing);
+        journal
+    }
+
+    fn new(store: Arc<dyn Store>) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         let counters = Arc::<Counters>::default();
-        tokio::spawn(commit_for_ever(
-            Arc::clone(&store),
-            waiting,
-            Arc::clone(&counters),
-        ));
-        Self {
+        let committing = commit_for_ever(Arc::clone(&store), waiting, Arc::clone(&counters));
+        let journal = Self {
             queue,
             store,
             counters,
-        }
+        };
+        (journal, committing)
     }
 
     /// How it does now.

@@ -24,16 +24,19 @@ pub struct System {
 }
 
 impl System {
-    /// Starts hub, city, journal and supervisor on the present thread, and as many further threads
-    /// for halls as asked. No hall is live yet.
+    /// Starts the supervisor on the present thread, as many further threads for halls as asked, and
+    /// hub, city and journal on the first of these: most of what a hall tells them then crosses no
+    /// thread, which costs a calm hall as much as the telling. No hall is live yet.
     pub fn start(store: Arc<dyn Store>, threads: usize) -> Self {
-        let hub = ScreenHub::default().start();
-        let city = CityActor::new(hub.clone()).start();
-        let journal = Journal::start(store);
-        let halls = Arc::<Halls>::default();
-        let arbiters = (0..threads.max(1))
+        let arbiters: Vec<_> = (0..threads.max(1))
             .map(|_| Arbiter::new().handle())
             .collect();
+        let home = &arbiters[0];
+        let hub = ScreenHub::start_in_arbiter(home, |_| ScreenHub::default());
+        let followed = hub.clone();
+        let city = CityActor::start_in_arbiter(home, |_| CityActor::new(followed));
+        let journal = Journal::start_on(store, home);
+        let halls = Arc::<Halls>::default();
         let supervisor = Supervisor::new(
             journal.clone(),
             hub.clone(),

@@ -7,12 +7,12 @@
 create temp view batches (steps, owner, events, keys, crossing, tickets, items) as
 select null, null, null, null, null, null, null;
 
--- A list is read through a subquery with a limit, which is what keeps SQLite from parsing a row
--- anew for each of its columns.
+-- Lists are parsed once, not once per row and column: `jsonb_each` gives rows that need no parsing,
+-- and those of many columns are materialized.
 create temp trigger write_batch instead of insert on batches
 begin
     update heads set seq = step.value ->> 'last'
-    from json_each(new.steps) as step
+    from jsonb_each(new.steps) as step
     where heads.stream = step.value ->> 'stream'
         and heads.owner = new.owner
         and heads.epoch = step.value ->> 'epoch'
@@ -21,20 +21,22 @@ begin
     select raise(abort, 'fenced') where changes() <> json_array_length(new.steps);
 
     insert into events (stream, seq, at, kind, by, body)
+    with rows as materialized (select value as row from jsonb_each(new.events))
     select
         row ->> 'stream', row ->> 'seq', row ->> 'at', row ->> 'kind', row ->> 'by',
         row ->> 'body'
-    from (select value as row from jsonb_each(new.events) limit -1);
+    from rows;
 
     insert into idempotency (stream, key, fingerprint, first_seq, count, at)
+    with rows as materialized (select value as row from jsonb_each(new.keys))
     select
         row ->> 'stream', row ->> 'key', row ->> 'fingerprint', row ->> 'first_seq',
         row ->> 'count', row ->> 'at'
-    from (select value as row from jsonb_each(new.keys) limit -1);
+    from rows;
 
     -- Tickets that go to another window leave theirs first; the upsert says where they go.
     update tickets set state = 'waiting'
-    from json_each(new.crossing) as row
+    from jsonb_each(new.crossing) as row
     where tickets.hall = row.value ->> 'hall'
         and tickets.id = row.value ->> 'id'
         and tickets.state in ('called', 'serving')
@@ -47,6 +49,7 @@ begin
         issued_at, first_called_at, started_at, ended_at, calls, requeues, wait_secs, service_secs,
         stars, rated_at, body
     )
+    with rows as materialized (select value as row from jsonb_each(new.tickets))
     select
         row ->> 'hall', row ->> 'id', row ->> 'day', row ->> 'issued_day',
         row ->> 'number', row ->> 'round', row ->> 'service', row ->> 'state',
@@ -56,7 +59,7 @@ begin
         row ->> 'issued_at', row ->> 'first_called_at', row ->> 'started_at',
         row ->> 'ended_at', row ->> 'calls', row ->> 'requeues', row ->> 'wait_secs',
         row ->> 'service_secs', row ->> 'stars', row ->> 'rated_at', row ->> 'body'
-    from (select value as row from jsonb_each(new.tickets) limit -1)
+    from rows
     where true
     order by row ->> 'state' in ('called', 'serving')
     on conflict (hall, id) do update set
@@ -76,11 +79,12 @@ begin
         kind, id, state, hall, department, person, about, topic, subject, rank, opened_at, due_at,
         ended_at, body
     )
+    with rows as materialized (select value as row from jsonb_each(new.items))
     select
         row ->> 'kind', row ->> 'id', row ->> 'state', row ->> 'hall', row ->> 'department',
         row ->> 'person', row ->> 'about', row ->> 'topic', row ->> 'subject', row ->> 'rank',
         row ->> 'opened_at', row ->> 'due_at', row ->> 'ended_at', row ->> 'body'
-    from (select value as row from jsonb_each(new.items) limit -1)
+    from rows
     where true
     on conflict (kind, id) do update set
         state = excluded.state, hall = excluded.hall, department = excluded.department,
