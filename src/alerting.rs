@@ -25,6 +25,7 @@ use tracing::warn;
 use self::usual::UsualDays;
 use crate::channels::ChannelSource;
 use crate::devices::Devices;
+use crate::feeds::{FeedSource, Feeds};
 use crate::occupancy::Occupancies;
 use crate::store::Records;
 
@@ -34,6 +35,7 @@ pub struct Watched {
     pub devices: Arc<Devices>,
     pub occupancies: Arc<Occupancies>,
     pub channels: ChannelSource,
+    pub feeds: Feeds,
     pub records: Records,
 }
 
@@ -69,6 +71,7 @@ impl Alerting {
             devices: Arc::new(DeviceSource(watched.devices)),
             occupancies: watched.occupancies,
             channels: Arc::new(watched.channels),
+            feeds: Arc::new(FeedSource(watched.feeds)),
             usual: Arc::new(UsualDays::new(watched.records)),
         };
         let hub = system.hub.clone();
@@ -97,6 +100,7 @@ struct Known {
     devices: Arc<DeviceSource>,
     occupancies: Arc<Occupancies>,
     channels: Arc<ChannelSource>,
+    feeds: Arc<FeedSource>,
     usual: Arc<UsualDays>,
 }
 
@@ -106,6 +110,7 @@ impl Sources for Known {
             self.cases.clone(),
             self.devices.clone(),
             self.channels.clone(),
+            self.feeds.clone(),
         ];
         for (id, handle) in self.halls.all() {
             let registered = Arc::clone(&self.cases.registered);

@@ -33,6 +33,7 @@ pub struct Settings {
     pub metrics: Metrics,
     pub telemetry: Telemetry,
     pub gateway: Gateway,
+    pub feeds: crate::feeds::settings::Settings,
     pub strips: Strips,
     pub voice: Voice,
     pub cases: Cases,
@@ -300,6 +301,7 @@ impl Settings {
         crate::cases::settings(&self.cases)?;
         self.calls.check()?;
         self.telemetry.check()?;
+        self.feeds.check()?;
         ensure!(
             (1..=100_000).contains(&self.gateway.parallel),
             "gateway.parallel must lie between 1 and 100000"

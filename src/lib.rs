@@ -11,6 +11,8 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod devices;
+pub mod directory;
+pub mod feeds;
 pub mod first_start;
 pub mod gateway;
 mod http_client;
@@ -51,6 +53,8 @@ use crate::channels::own::Own;
 use crate::channels::{ChannelSource, Channels};
 use crate::config::Settings;
 use crate::devices::Devices;
+use crate::directory::Directory;
+use crate::feeds::Feeds;
 use crate::gateway::Gateway;
 use crate::metrics::spans::Spans;
 use crate::notices::Ways;
@@ -151,6 +155,10 @@ impl Application {
             .await
             .context("could not set up the own channels")?;
         let vitals = Collector::default();
+        let feeds = Feeds::start(system.journal.clone(), stores.records.clone())
+            .await
+            .context("could not rebuild the feeds")?;
+        let directory = Directory::load(stores.records.clone(), system.halls.clone()).await?;
         let occupancies = Occupancies::load(
             stores.records.clone(),
             system.hub.clone(),
@@ -175,6 +183,7 @@ impl Application {
             devices: devices.clone(),
             occupancies: occupancies.clone(),
             channels: ChannelSource::new(channels.clone(), vitals.clone()),
+            feeds: feeds.clone(),
             records: stores.records.clone(),
         };
         let alerting = Alerting::start(&system, desk.clone(), watched, every).await?;
@@ -186,6 +195,8 @@ impl Application {
             cases,
             case_settings,
             channels,
+            feeds,
+            directory,
             desk,
             push: DeskPush::default(),
             lanes: Lanes::default(),
@@ -280,6 +291,7 @@ impl Application {
             warn!("the last calls through the gateway are not recorded");
         }
         app.channels.keep_all().await;
+        app.feeds.keep_all().await;
         app.desk.keep_snapshot().await;
         let _ = app.system.supervisor.send(KeepAll).await;
         Ok(())
@@ -339,6 +351,11 @@ async fn prune_for_ever(app: Data<App>) {
         }
         if let Err(cause) = app.devices.forget_old_usage(app.now()).await {
             warn!(%cause, "old uses of devices not removed");
+        }
+        let days = u64::from(app.settings.feeds.remembered_days);
+        let before = app.now().minus_secs(days * 86_400);
+        if let Err(cause) = app.records.forget_feed_records(before).await {
+            warn!(%cause, "old records of feeds not removed");
         }
         tokio::time::sleep(PRUNE).await;
     }

@@ -33,6 +33,8 @@ use crate::channels::Channels;
 use crate::channels::own::Own;
 use crate::config::Settings;
 use crate::devices::Devices;
+use crate::directory::Directory;
+use crate::feeds::Feeds;
 use crate::gateway::{self, Gateway};
 use crate::metrics::spans::Spans;
 use crate::notices::driver::Lanes;
@@ -64,6 +66,10 @@ pub struct App {
     pub case_settings: Arc<CaseSettings>,
     /// The API channels.
     pub channels: Channels,
+    /// Data received and pushed by agreement.
+    pub feeds: Feeds,
+    /// Organisations and windows.
+    pub directory: Directory,
     /// Requests to ourselves that wait to be counted.
     pub own: Own,
     /// Requests that wait to be told of as spans.
@@ -208,6 +214,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::alerts::configure)
                         .configure(routes::silences::configure)
                         .configure(routes::channels::configure)
+                        .configure(routes::feeds::configure)
                         .configure(routes::rules::configure)
                         .configure(routes::audit::configure),
                 )

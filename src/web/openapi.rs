@@ -8,8 +8,8 @@ use crate::web::error::ProblemBody;
 use crate::web::routes::strips;
 use crate::web::routes::visitors;
 use crate::web::routes::{
-    accounts, alerts, audit, cases, channels, devices, floor, halls, journeys, messages, notice,
-    occupancy, people, problems, raters, receivers, rules, session, silences, telemetry,
+    accounts, alerts, audit, cases, channels, devices, feeds, floor, halls, journeys, messages,
+    notice, occupancy, people, problems, raters, receivers, rules, session, silences, telemetry,
     ticket_lists, tickets, voice, windows, work_orders,
 };
 
@@ -128,6 +128,25 @@ use crate::web::routes::{
         channels::export::export_calls,
         channels::calls::list_calls,
         channels::calls::show_call,
+        feeds::list,
+        feeds::set_up,
+        feeds::show,
+        feeds::batches::list,
+        feeds::batches::open,
+        feeds::batches::show,
+        feeds::batches::take,
+        feeds::batches::acknowledge,
+        feeds::batches::close,
+        feeds::batches::retry,
+        feeds::batches::compare_batch,
+        feeds::batches::compare_all,
+        feeds::records::list,
+        feeds::records::quarantine,
+        feeds::records::show,
+        feeds::records::correct,
+        feeds::records::anomalies,
+        feeds::directory::show,
+        feeds::directory::load,
         rules::list,
         rules::variables,
         rules::check,

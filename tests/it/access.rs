@@ -323,6 +323,39 @@ fn attempts() -> Vec<Attempt> {
     for path in ["/channels/none/check", "/channels/none/calls"] {
         add(Anywhere(RecordCalls), post, path, Some(&none));
     }
+    for path in [
+        "/feeds",
+        "/feeds/none",
+        "/feeds/none/batches",
+        "/feeds/none/batches/b1",
+        "/feeds/none/records",
+        "/feeds/none/anomalies",
+        "/directory/organisations",
+    ] {
+        add(Anywhere(SeeChannels), get, path, None);
+    }
+    for path in [
+        "/feeds/none/quarantine",
+        "/feeds/none/batches/b1/records/r1",
+    ] {
+        add(Anywhere(ManageChannels), get, path, None);
+    }
+    add(Anywhere(ManageChannels), put, "/feeds/none", Some(&none));
+    add(ForAllHalls, put, "/directory/organisations", Some(&none));
+    for path in ["retry", "corrections"] {
+        let path = format!("/feeds/none/batches/b1/{path}");
+        add(Anywhere(ManageChannels), post, &path, Some(&none));
+    }
+    for path in [
+        "/feeds/none/batches",
+        "/feeds/none/reconcile",
+        "/feeds/none/batches/b1/records",
+        "/feeds/none/batches/b1/acknowledgements",
+        "/feeds/none/batches/b1/close",
+        "/feeds/none/batches/b1/reconcile",
+    ] {
+        add(Anywhere(RecordCalls), post, path, Some(&none));
+    }
     for verb in ALERT_VERBS {
         let path = format!("/alerts/A-000000/{verb}");
         add(Anywhere(HandleAlerts), post, &path, Some(&none));

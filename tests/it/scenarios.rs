@@ -10,6 +10,7 @@ mod console;
 mod days;
 mod device_use;
 mod devices;
+mod feeds;
 mod history;
 mod journeys;
 mod kiosk;

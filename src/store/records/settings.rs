@@ -31,4 +31,19 @@ impl Records {
         let present = self.setting(key).await?;
         present.ok_or_else(|| StoreError::Corrupt(format!("the setting {key} went away")))
     }
+
+    /// Sets a value, whatever there was.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn set_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let statement = sqlx::query(
+            "insert into settings (key, value) values ($1, $2) \
+             on conflict (key) do update set value = excluded.value",
+        );
+        self.db
+            .write(statement.bind(key).bind(value))
+            .await
+            .map(drop)
+    }
 }

@@ -11,6 +11,7 @@ pub mod cases;
 pub mod channels;
 pub mod desk;
 pub mod devices;
+pub mod feeds;
 pub mod floor;
 pub mod halls;
 pub mod health;

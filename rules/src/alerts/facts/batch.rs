@@ -89,6 +89,12 @@ pub const VARIABLES: &[Variable] = &[
         "minutes since the first delivery that did not come was due, 0 if none is",
     ),
     number(
+        "limit_minutes",
+        Unit::Minutes,
+        "允许逾期分钟数",
+        "minutes that data may be late by agreement; missing if nothing is agreed",
+    ),
+    number(
         "delay_p95_minutes",
         Unit::Minutes,
         "95%延迟",
@@ -103,22 +109,14 @@ pub const VARIABLES: &[Variable] = &[
     flag("check_failed", "检测未通过", "a check of the batch failed"),
 ];
 
-/// What is known of a feed beside its own records. `None` is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Beyond {
-    pub delay_p95_minutes: Option<f64>,
-    pub check_failed: Option<bool>,
-}
-
 /// What is known of a feed now; none of one that is not set up.
-pub fn facts(feed: &Feed, beyond: &Beyond, now: Timestamp) -> Option<Facts> {
+pub fn facts(feed: &Feed, now: Timestamp) -> Option<Facts> {
     let (id, setup) = (feed.id()?, feed.setup()?);
     let direction = setup.direction;
-    let batch = feed.batches().map(|(_, batch)| batch);
-    let batch = batch.into_iter().find(|batch| batch.first_at.is_some());
+    let batch = feed.newest().map(|(_, batch)| batch);
     let known = |number: Option<f64>| number.map_or(Value::Missing, Value::Number);
     let of = |value: &dyn Fn(&Batch) -> Option<f64>| known(batch.and_then(value));
-    let came = |batch: &Batch| (batch.received() + batch.duplicates) as f64;
+    let came = |batch: &Batch| (batch.totals.records() + batch.totals.duplicates) as f64;
     let share =
         |part: u64, batch: &Batch| (came(batch) > 0.0).then(|| part as f64 * 100.0 / came(batch));
     let punctuality = feed.punctuality(now);
@@ -126,7 +124,7 @@ pub fn facts(feed: &Feed, beyond: &Beyond, now: Timestamp) -> Option<Facts> {
     let minutes = |secs: u64| Value::Number(secs as f64 / 60.0);
     let stuck = |batch: &Batch| {
         let moving = !matches!(batch.state.name(), "reconciled" | "corrected");
-        let since = batch.last_at.unwrap_or(batch.opened_at);
+        let since = batch.totals.last_at.unwrap_or(batch.opened_at);
         moving.then(|| now.millis_since(since) as f64 / 60_000.0)
     };
     let fill = [
@@ -138,12 +136,15 @@ pub fn facts(feed: &Feed, beyond: &Beyond, now: Timestamp) -> Option<Facts> {
         ),
         ("direction", Value::Text(direction.name().into())),
         ("kind", Value::Text(setup.kind.as_str().into())),
-        ("expected", of(&|batch| Some(batch.due(direction) as f64))),
+        ("expected", of(&|batch| Some(batch.due() as f64))),
         (
             "arrived",
-            of(&|batch| Some(batch.arrived(direction) as f64)),
+            of(&|batch| Some(batch.totals.arrived(direction) as f64)),
         ),
-        ("failed", of(&|batch| Some(batch.failed(direction) as f64))),
+        (
+            "failed",
+            of(&|batch| Some(batch.totals.came_to_nothing() as f64)),
+        ),
         (
             "success_percent",
             of(&|batch| batch.success_percent(direction)),
@@ -154,15 +155,15 @@ pub fn facts(feed: &Feed, beyond: &Beyond, now: Timestamp) -> Option<Facts> {
         ),
         (
             "invalid_percent",
-            of(&|batch| share(batch.rejected(), batch)),
+            of(&|batch| share(batch.totals.rejected, batch)),
         ),
         (
             "duplicate_percent",
-            of(&|batch| share(batch.duplicates, batch)),
+            of(&|batch| share(batch.totals.duplicates, batch)),
         ),
         (
             "mismatches",
-            of(&|batch| Some(batch.difference.as_ref()?.count() as f64)),
+            known(feed.compared().map(|one| one.difference.count() as f64)),
         ),
         (
             "minutes_since_last",
@@ -178,11 +179,20 @@ pub fn facts(feed: &Feed, beyond: &Beyond, now: Timestamp) -> Option<Facts> {
             "late_minutes",
             known(scheduled.map(|_| punctuality.late_secs as f64 / 60.0)),
         ),
-        ("delay_p95_minutes", known(beyond.delay_p95_minutes)),
+        (
+            "limit_minutes",
+            setup.limit_secs.map_or(Value::Missing, minutes),
+        ),
+        (
+            "delay_p95_minutes",
+            of(&|batch| Some(batch.totals.delay_p95_ms? as f64 / 60_000.0)),
+        ),
         ("stuck_minutes", of(&stuck)),
         (
             "check_failed",
-            beyond.check_failed.map_or(Value::Missing, Value::Bool),
+            batch.map_or(Value::Missing, |batch| {
+                Value::Bool(batch.totals.rejected > 0)
+            }),
         ),
     ];
     Some(Facts {

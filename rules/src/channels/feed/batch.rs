@@ -1,24 +1,18 @@
-//! One delivery of a feed.
+//! One delivery of a feed, in numbers.
 //!
 //! ```text
-//! open ─first record→ receiving | sending ─close, reconcile→ reconciled | incomplete ─nothing is left→ corrected
+//! open ─first record→ receiving | sending ─close, compare→ reconciled | incomplete ─nothing is left→ corrected
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::check::{FieldCorrection, FieldFault};
-use super::machine::FeedDirection;
+use super::compare::Difference;
+use super::setup::FeedDirection;
 use crate::channels::tally::percent;
 use crate::time::Timestamp;
 
-/// Records of one batch that are known one by one.
+/// Records of one batch at most.
 pub const RECORDS_MAX: usize = 50_000;
-
-/// Differences that are listed; all are counted.
-pub const LISTED_MAX: usize = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,100 +38,76 @@ impl BatchState {
     }
 }
 
-/// A record that came.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewRecord {
-    /// Unique in its feed.
-    pub id: String,
-    /// Its row in a file.
-    #[serde(default)]
-    pub row: Option<u64>,
-    /// Checksum of the record as it came, made at the edge.
-    #[serde(default)]
-    pub digest: String,
-    pub body: Value,
+/// Records of a batch by what became of them, counted in the table. Each is in one of `accepted` to
+/// `failed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Taken as they came.
+    pub accepted: u64,
+    /// Taken after a correction.
+    pub corrected: u64,
+    /// In quarantine.
+    pub rejected: u64,
+    /// To be pushed.
+    pub waiting: u64,
+    /// Pushed, and the other side has them.
+    pub acknowledged: u64,
+    /// Pushed in vain so far.
+    pub failed: u64,
+    /// Of `acknowledged` those at the first attempt.
+    pub at_once: u64,
+    /// Records that came the same again, here or in an earlier batch. They are in none of the others.
+    pub duplicates: u64,
+    /// 95 % of records arrived at most so long after they had changed at their source.
+    pub delay_p95_ms: Option<u64>,
+    pub first_at: Option<Timestamp>,
+    pub last_at: Option<Timestamp>,
 }
 
-/// What became of a record that came.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Taken {
-    pub id: String,
-    pub row: Option<u64>,
-    pub digest: String,
-    #[serde(flatten)]
-    pub verdict: Verdict,
-}
+impl Totals {
+    /// Records of the batch, each once.
+    pub const fn records(&self) -> u64 {
+        self.accepted
+            + self.corrected
+            + self.rejected
+            + self.waiting
+            + self.acknowledged
+            + self.failed
+    }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
-    Accepted,
-    Corrected {
-        corrections: Vec<FieldCorrection>,
-    },
-    /// Held back as it came.
-    Quarantined {
-        faults: Vec<FieldFault>,
-        original: Value,
-    },
-    /// The same was there already.
-    Duplicate,
-}
+    /// Records that arrived where they should, in the end.
+    pub const fn arrived(&self, direction: FeedDirection) -> u64 {
+        match direction {
+            FeedDirection::Receive => self.accepted + self.corrected,
+            FeedDirection::Push => self.acknowledged,
+        }
+    }
 
-/// What came of pushing a record once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sent {
-    pub id: String,
-    /// None: acknowledged. Otherwise why not.
-    #[serde(default)]
-    pub failed: Option<String>,
-}
+    /// The same at the first attempt, without correction.
+    pub const fn arrived_at_once(&self, direction: FeedDirection) -> u64 {
+        match direction {
+            FeedDirection::Receive => self.accepted,
+            FeedDirection::Push => self.at_once,
+        }
+    }
 
-/// A record in quarantine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Held {
-    pub row: Option<u64>,
-    pub faults: Vec<FieldFault>,
-    /// As it came; it stays when the record is corrected.
-    pub original: Value,
-    pub corrected: Option<Mended>,
-}
+    /// Records that came to nothing so far.
+    pub const fn came_to_nothing(&self) -> u64 {
+        self.rejected + self.failed
+    }
 
-/// What a person made of a record in quarantine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Mended {
-    pub at: Timestamp,
-    pub by: String,
-    pub body: Value,
-}
-
-/// A record that was pushed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct Pushed {
-    attempts: u32,
-    acknowledged: bool,
-    /// Why the last attempt failed.
-    reason: Option<Box<str>>,
-}
-
-/// What differs between the two sides.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Difference {
-    /// They have it, we have not (or, of a push, the other way round: we have it, they have not).
-    pub missing: u64,
-    pub missing_ids: Vec<String>,
-    /// The other way round.
-    pub extra: u64,
-    pub extra_ids: Vec<String>,
-    /// Both have it, with different digests.
-    pub different: u64,
-    pub different_ids: Vec<String>,
-}
-
-impl Difference {
-    pub const fn count(&self) -> u64 {
-        self.missing + self.extra + self.different
+    /// Adds the counts of another batch.
+    pub fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.corrected += other.corrected;
+        self.rejected += other.rejected;
+        self.waiting += other.waiting;
+        self.acknowledged += other.acknowledged;
+        self.failed += other.failed;
+        self.at_once += other.at_once;
+        self.duplicates += other.duplicates;
+        self.last_at = self.last_at.max(other.last_at);
     }
 }
 
@@ -147,21 +117,13 @@ pub struct Batch {
     pub state: BatchState,
     pub opened_at: Timestamp,
     pub expected: Option<u64>,
-    pub first_at: Option<Timestamp>,
-    pub last_at: Option<Timestamp>,
+    pub totals: Totals,
+    /// When everything had been handed over.
+    pub closed_at: Option<Timestamp>,
+    /// When nothing was left to do.
     pub done_at: Option<Timestamp>,
     /// How late its first record was.
     pub late_secs: u64,
-    /// Of records that came: taken as they are.
-    pub accepted: u64,
-    /// Taken after a correction, by rule or by a person.
-    pub corrected: u64,
-    pub duplicates: u64,
-    /// Digests of the records that were taken.
-    records: BTreeMap<Box<str>, Box<str>>,
-    pub corrections: BTreeMap<String, Vec<FieldCorrection>>,
-    pub quarantine: BTreeMap<String, Held>,
-    pushed: BTreeMap<Box<str>, Pushed>,
     pub difference: Option<Difference>,
 }
 
@@ -171,236 +133,63 @@ impl Batch {
             state: BatchState::Open,
             opened_at: at,
             expected,
-            first_at: None,
-            last_at: None,
+            totals: Totals::default(),
+            closed_at: None,
             done_at: None,
             late_secs: 0,
-            accepted: 0,
-            corrected: 0,
-            duplicates: 0,
-            records: BTreeMap::new(),
-            corrections: BTreeMap::new(),
-            quarantine: BTreeMap::new(),
-            pushed: BTreeMap::new(),
             difference: None,
         }
     }
 
-    /// Whether it holds this record with this digest; none if it does not hold it.
-    pub(super) fn holds(&self, id: &str, digest: &str) -> Option<bool> {
-        if let Some(own) = self.records.get(id) {
-            return Some(**own == *digest);
-        }
-        let held = self.quarantine.get(id)?;
-        Some(held.corrected.is_some())
-    }
-
-    /// Records known one by one.
-    pub(super) fn known(&self) -> usize {
-        self.records.len() + self.quarantine.len() + self.pushed.len()
-    }
-
-    /// Records that came: taken and held back, each once.
-    pub fn received(&self) -> u64 {
-        self.accepted + self.corrected + self.rejected()
-    }
-
-    /// Held back, and not corrected yet.
-    pub fn rejected(&self) -> u64 {
-        self.quarantine
-            .values()
-            .filter(|held| held.corrected.is_none())
-            .count() as u64
-    }
-
-    /// Pushed: acknowledged in the end.
-    pub fn acknowledged(&self) -> u64 {
-        self.pushed.values().filter(|one| one.acknowledged).count() as u64
-    }
-
-    /// Pushed and not acknowledged, each with its reason.
-    pub fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
-        let failed = self.pushed.iter().filter(|(_, one)| !one.acknowledged);
-        failed.map(|(id, one)| (&**id, one.reason.as_deref().unwrap_or("")))
-    }
-
-    /// How many records this batch should have.
-    pub fn due(&self, direction: FeedDirection) -> u64 {
-        let known = match direction {
-            FeedDirection::Receive => self.received(),
-            FeedDirection::Push => self.pushed.len() as u64,
-        };
-        self.expected.unwrap_or(known)
-    }
-
-    /// Records that arrived where they should, in the end.
-    pub fn arrived(&self, direction: FeedDirection) -> u64 {
-        match direction {
-            FeedDirection::Receive => self.accepted + self.corrected,
-            FeedDirection::Push => self.acknowledged(),
-        }
-    }
-
-    /// Records that came to nothing so far: held back, or pushed and not acknowledged.
-    pub fn failed(&self, direction: FeedDirection) -> u64 {
-        match direction {
-            FeedDirection::Receive => self.rejected(),
-            FeedDirection::Push => self.failures().count() as u64,
-        }
+    /// How many records should have arrived: all that were expected once it is closed, and before that
+    /// those that were tried.
+    pub fn due(&self) -> u64 {
+        let expected = self.expected.filter(|_| self.closed_at.is_some());
+        expected.unwrap_or(self.totals.records() - self.totals.waiting)
     }
 
     /// Those that arrived of those that should, in percent.
     pub fn success_percent(&self, direction: FeedDirection) -> Option<f64> {
-        percent(self.arrived(direction), self.due(direction))
+        percent(self.totals.arrived(direction), self.due())
     }
 
     /// The same at the first attempt, without correction.
     pub fn first_pass_percent(&self, direction: FeedDirection) -> Option<f64> {
-        let at_once = |one: &&Pushed| one.acknowledged && one.attempts == 1;
-        let arrived = match direction {
-            FeedDirection::Receive => self.accepted,
-            FeedDirection::Push => self.pushed.values().filter(at_once).count() as u64,
-        };
-        percent(arrived, self.due(direction))
+        percent(self.totals.arrived_at_once(direction), self.due())
     }
 
-    /// Whether nothing is left to do.
-    pub(super) fn is_whole(&self, direction: FeedDirection) -> bool {
-        let complete = match direction {
-            FeedDirection::Receive => {
-                self.rejected() == 0 && self.received() >= self.due(direction)
-            }
-            FeedDirection::Push => self.acknowledged() >= self.due(direction),
-        };
+    fn is_whole(&self, direction: FeedDirection) -> bool {
+        let all = self.totals.arrived(direction) >= self.due();
         let differs = self.difference.as_ref().is_some_and(|one| one.count() > 0);
-        complete && !differs
+        all && self.totals.came_to_nothing() == 0 && !differs
     }
 
-    /// Compares with what the other side says it has: ids, and digests where it knows them.
-    pub fn compare(
-        &self,
-        direction: FeedDirection,
-        theirs: &BTreeMap<String, Option<String>>,
-    ) -> Difference {
-        let mended = self
-            .quarantine
-            .iter()
-            .filter(|(_, held)| held.corrected.is_some());
-        let ours: BTreeSet<&str> = match direction {
-            FeedDirection::Receive => {
-                let taken = self.records.keys().map(|id| &**id);
-                taken.chain(mended.map(|(id, _)| id.as_str())).collect()
-            }
-            FeedDirection::Push => self.pushed.keys().map(|id| &**id).collect(),
-        };
-        let only_theirs = || theirs.keys().filter(|id| !ours.contains(id.as_str()));
-        let only_ours = || ours.iter().filter(|id| !theirs.contains_key(**id));
-        let differs = |(id, digest): &(&String, &Option<String>)| {
-            let own = self.records.get(id.as_str());
-            own.zip(digest.as_ref())
-                .is_some_and(|(own, theirs)| **own != **theirs)
-        };
-        let list = |ids: &mut dyn Iterator<Item = String>| -> (u64, Vec<String>) {
-            let listed: Vec<String> = Vec::from_iter((&mut *ids).take(LISTED_MAX));
-            (listed.len() as u64 + ids.count() as u64, listed)
-        };
-        let theirs_only = list(&mut only_theirs().cloned());
-        let ours_only = list(&mut only_ours().map(|id| (*id).to_owned()));
-        let ((missing, missing_ids), (extra, extra_ids)) = match direction {
-            FeedDirection::Receive => (theirs_only, ours_only),
-            FeedDirection::Push => (ours_only, theirs_only),
-        };
-        let both = theirs.iter().filter(differs).map(|(id, _)| id.clone());
-        let (different, different_ids) = list(&mut both.into_iter());
-        Difference {
-            missing,
-            missing_ids,
-            extra,
-            extra_ids,
-            different,
-            different_ids,
+    pub(super) fn count(&mut self, at: Timestamp, totals: Totals, direction: FeedDirection) {
+        let had = self.totals.records() + self.totals.duplicates;
+        self.totals = totals;
+        if self.state == BatchState::Open && totals.records() + totals.duplicates > had {
+            self.state = match direction {
+                FeedDirection::Receive => BatchState::Receiving,
+                FeedDirection::Push => BatchState::Sending,
+            };
         }
+        self.settle(at, direction);
     }
 
-    pub(super) fn take(&mut self, at: Timestamp, taken: &Taken) {
-        let store = |batch: &mut Self| {
-            batch.quarantine.remove(&taken.id);
-            batch
-                .records
-                .insert(taken.id.as_str().into(), taken.digest.as_str().into())
-        };
-        match &taken.verdict {
-            Verdict::Duplicate => self.duplicates += 1,
-            Verdict::Accepted => {
-                if store(self).is_none() {
-                    self.accepted += 1;
-                }
-            }
-            Verdict::Corrected { corrections } => {
-                if store(self).is_none() {
-                    self.corrected += 1;
-                }
-                self.corrections
-                    .insert(taken.id.clone(), corrections.clone());
-            }
-            Verdict::Quarantined { faults, original } => {
-                let held = Held {
-                    row: taken.row,
-                    faults: faults.clone(),
-                    original: original.clone(),
-                    corrected: None,
-                };
-                self.quarantine.insert(taken.id.clone(), held);
-            }
-        }
-        self.touched(at, BatchState::Receiving);
-    }
-
-    pub(super) fn sent(&mut self, at: Timestamp, sent: &Sent) {
-        let one = self.pushed.entry(sent.id.as_str().into()).or_default();
-        // What was acknowledged stays so: a repeat tells nothing new.
-        if !one.acknowledged {
-            one.attempts += 1;
-            one.acknowledged = sent.failed.is_none();
-            one.reason = sent.failed.as_deref().map(Into::into);
-        }
-        self.touched(at, BatchState::Sending);
-    }
-
-    fn touched(&mut self, at: Timestamp, state: BatchState) {
-        self.first_at = self.first_at.or(Some(at));
-        self.last_at = Some(at);
-        if self.state == BatchState::Open {
-            self.state = state;
-        }
-    }
-
-    pub(super) fn mend(&mut self, at: Timestamp, by: &str, id: &str, body: &Value) {
-        if let Some(held) = self.quarantine.get_mut(id) {
-            held.corrected = Some(Mended {
-                at,
-                by: by.to_owned(),
-                body: body.clone(),
-            });
-            self.corrected += 1;
-        }
-    }
-
-    /// Judges it after it was closed or compared, or when something changed after that.
+    /// Judges it once it is closed and nothing waits to be pushed.
     pub(super) fn settle(&mut self, at: Timestamp, direction: FeedDirection) {
+        if self.closed_at.is_none() || self.totals.waiting > 0 {
+            return;
+        }
         let whole = self.is_whole(direction);
         self.state = match (whole, self.state) {
             (true, BatchState::Incomplete | BatchState::Corrected) => BatchState::Corrected,
             (true, _) => BatchState::Reconciled,
             (false, _) => BatchState::Incomplete,
         };
-        self.done_at = whole.then_some(at);
-    }
-
-    pub(super) const fn is_settled(&self) -> bool {
-        matches!(
-            self.state,
-            BatchState::Reconciled | BatchState::Incomplete | BatchState::Corrected
-        )
+        self.done_at = match whole {
+            true => self.done_at.or(Some(at)),
+            false => None,
+        };
     }
 }

@@ -2,12 +2,17 @@
 //!
 //! Corrected is only what can mean one thing: blanks around a value, full-width digits and letters, dates
 //! such as `2026/11/2` or `20261102`. What was there before is kept with the correction.
+//!
+//! A field may also be bounded by another one of its record: the promised limit of an item must not be
+//! longer than the legal one.
 
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::channels::masking::{MASKED, Masking};
 
 /// Fields that a feed may check.
 pub const FIELDS_MAX: usize = 100;
@@ -27,6 +32,8 @@ pub enum FieldKind {
     Code {
         values: BTreeSet<String>,
     },
+    /// `HALL/WINDOW`, a window that is in the directory when the record comes.
+    Window,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +43,9 @@ pub struct FieldCheck {
     pub kind: FieldKind,
     #[serde(default)]
     pub required: bool,
+    /// Another field of the record, whose number this one must not exceed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<String>,
 }
 
 /// What is checked of each record. Fields that are not named may be anything.
@@ -55,7 +65,8 @@ pub struct FieldCorrection {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldFault {
     pub field: String,
-    /// `missing`, `not_text`, `not_number`, `not_date`, `unknown_code` or `not_object`.
+    /// `missing`, `not_text`, `not_number`, `not_date`, `unknown_code`, `unknown_window`, `above_limit`,
+    /// `not_object` or `unreadable`.
     pub reason: String,
     pub value: String,
 }
@@ -68,9 +79,43 @@ pub enum Checked {
     Bad(Vec<FieldFault>),
 }
 
+impl FieldCorrection {
+    pub(super) fn masked(mut self, masking: &Masking) -> Self {
+        let from = std::mem::take(&mut self.from);
+        let to = std::mem::take(&mut self.to);
+        self.from = hidden(masking, &self.field, &from);
+        self.to = hidden(masking, &self.field, &to);
+        self
+    }
+}
+
+impl FieldFault {
+    /// A record of which nothing could be read.
+    pub(super) fn unreadable(why: &str) -> Self {
+        fault("", "unreadable", &Value::String(why.to_owned()))
+    }
+
+    pub(super) fn masked(mut self, masking: &Masking) -> Self {
+        self.value = hidden(masking, &self.field, &self.value);
+        self
+    }
+}
+
+fn hidden(masking: &Masking, field: &str, value: &str) -> String {
+    match masking.hides(field) && !value.is_empty() && value != "null" {
+        true => MASKED.to_owned(),
+        false => masking.text(value),
+    }
+}
+
 impl Checks {
-    /// Checks one record, a JSON object.
-    pub fn check(&self, record: &Value) -> Checked {
+    /// Whether a check needs the directory.
+    pub fn needs_windows(&self) -> bool {
+        self.0.iter().any(|check| check.kind == FieldKind::Window)
+    }
+
+    /// Checks one record, a JSON object; `windows` are those of the directory.
+    pub fn check(&self, record: &Value, windows: &BTreeSet<String>) -> Checked {
         let Some(object) = record.as_object() else {
             return Checked::Bad(vec![fault("", "not_object", record)]);
         };
@@ -84,7 +129,7 @@ impl Checks {
                 }
                 continue;
             };
-            match check.kind.correct(value) {
+            match check.kind.correct(value, windows) {
                 Ok(None) => {}
                 Ok(Some(right)) => {
                     corrections.push(FieldCorrection {
@@ -97,11 +142,23 @@ impl Checks {
                 Err(reason) => faults.push(fault(&check.name, reason, value)),
             }
         }
+        faults.extend(self.0.iter().filter_map(|check| check.above(&corrected)));
         match (faults.is_empty(), corrections.is_empty()) {
             (false, _) => Checked::Bad(faults),
             (true, true) => Checked::Good,
             (true, false) => Checked::Corrected(corrected, corrections),
         }
+    }
+}
+
+impl FieldCheck {
+    /// The fault that this field's number exceeds the other's; fields that are no numbers say nothing.
+    fn above(&self, record: &Value) -> Option<FieldFault> {
+        let limit = self.at_most.as_ref()?;
+        let (own, most) = (record.get(&self.name)?, record.get(limit)?);
+        let exceeds = own.as_f64()? > most.as_f64()?;
+        let shown = Value::String(format!("{own} > {limit} {most}"));
+        exceeds.then(|| fault(&self.name, "above_limit", &shown))
     }
 }
 
@@ -122,7 +179,11 @@ fn fault(field: &str, reason: &str, value: &Value) -> FieldFault {
 
 impl FieldKind {
     /// The value that is right, if another one than this; why it cannot be, otherwise.
-    fn correct(&self, value: &Value) -> Result<Option<Value>, &'static str> {
+    fn correct(
+        &self,
+        value: &Value,
+        windows: &BTreeSet<String>,
+    ) -> Result<Option<Value>, &'static str> {
         let text = value.as_str().map(narrow);
         let right = match (self, text) {
             (Self::Text, Some(text)) => Value::String(text.trim().to_owned()),
@@ -140,6 +201,11 @@ impl FieldKind {
                 let code = text.map(|text| text.trim().to_owned());
                 let known = code.filter(|code| values.contains(code));
                 Value::String(known.ok_or("unknown_code")?)
+            }
+            (Self::Window, text) => {
+                let window = text.map(|text| text.trim().to_owned());
+                let known = window.filter(|window| windows.contains(window));
+                Value::String(known.ok_or("unknown_window")?)
             }
         };
         Ok((right != *value).then_some(right))

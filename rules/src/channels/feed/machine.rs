@@ -5,91 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::batch::{Batch, NewRecord, RECORDS_MAX, Sent, Taken, Verdict};
-use super::check::{Checked, Checks, FIELDS_MAX};
+use super::batch::{Batch, BatchState, RECORDS_MAX, Totals};
+use super::compare::Difference;
 use super::refusal::FeedRefusal;
-use super::schedule::{Punctuality, Schedule};
+use super::schedule::Punctuality;
+use super::setup::{FeedDirection, FeedSetup};
 use crate::channels::setup::is_text;
-use crate::ids::{ChannelId, FeedId, HallId};
+use crate::channels::tally::percent;
+use crate::ids::FeedId;
 use crate::machine::{Item, ItemKind, JournalEvent, Machine, Recorded};
-use crate::name::Name;
-use crate::time::{TimeZone, Timestamp};
+use crate::time::Timestamp;
 
 /// Batches that are remembered; older ones are in lists only.
 pub const BATCHES_MAX: usize = 32;
 
-/// Records in one command at most.
+/// Records in one request at most.
 pub const RECORDS_AT_ONCE_MAX: usize = 10_000;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FeedDirection {
-    Receive,
-    Push,
-}
-
-impl FeedDirection {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Receive => "receive",
-            Self::Push => "push",
-        }
-    }
-}
-
-/// A feed as it is set up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FeedSetup {
-    pub name: Name,
-    pub direction: FeedDirection,
-    /// What it is: `items`, `cases`, `ratings`, `licences` …
-    pub kind: String,
-    /// Where it comes from or goes to.
-    pub party: String,
-    /// The channel that carries it.
-    #[serde(default)]
-    pub channel: Option<ChannelId>,
-    #[serde(default)]
-    pub schedule: Schedule,
-    #[serde(default)]
-    pub checks: Checks,
-    #[serde(default)]
-    pub hall: Option<HallId>,
-    #[serde(default)]
-    pub owner: Option<String>,
-    #[serde(default = "shanghai")]
-    pub time_zone: TimeZone,
-}
-
-fn shanghai() -> TimeZone {
-    TimeZone::SHANGHAI
-}
-
-impl FeedSetup {
-    fn fault(&self) -> Option<(&'static str, &'static str)> {
-        let texts = [
-            ("kind", Some(&self.kind)),
-            ("party", Some(&self.party)),
-            ("owner", self.owner.as_ref()),
-        ];
-        let bad = |(_, text): &(&str, Option<&String>)| text.is_some_and(|text| !is_text(text));
-        if !self.name.is_valid() {
-            return Some(("name", "is one line of 1 to 80 characters in each language"));
-        }
-        if let Some((field, _)) = texts.into_iter().find(bad) {
-            return Some((field, "is one line of 1 to 64 bytes"));
-        }
-        if self
-            .schedule
-            .period_secs()
-            .is_some_and(|secs| !(10..=31_622_400).contains(&secs))
-        {
-            return Some(("schedule", "is every 10 seconds to every 366 days"));
-        }
-        (self.checks.0.len() > FIELDS_MAX).then_some(("checks", "has 100 fields at most"))
-    }
-}
+/// Times without data that are remembered.
+const GAPS_MAX: usize = 50;
 
 /// What is asked of a feed.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,30 +36,19 @@ pub enum FeedCommand {
         batch: String,
         expected: Option<u64>,
     },
-    /// Records that came. A batch that was not opened is.
-    Receive {
+    /// What the table has of a batch. A batch that was not opened is.
+    Count {
         batch: String,
-        records: Vec<NewRecord>,
-    },
-    /// What came of pushing records.
-    Send {
-        batch: String,
-        results: Vec<Sent>,
+        totals: Totals,
     },
     /// Everything was handed over.
     Close {
         batch: String,
     },
-    /// What the other side has: ids, with digests where it knows them.
-    Reconcile {
-        batch: String,
-        theirs: BTreeMap<String, Option<String>>,
-    },
-    /// Puts a record in quarantine right.
-    Correct {
-        batch: String,
-        record: String,
-        body: Value,
+    /// How a batch, or all there is, compares with the other side.
+    Compare {
+        batch: Option<String>,
+        difference: Box<Difference>,
     },
 }
 
@@ -141,25 +64,16 @@ pub enum FeedEvent {
         batch: String,
         expected: Option<u64>,
     },
-    RecordsReceived {
+    BatchCounted {
         batch: String,
-        records: Vec<Taken>,
-    },
-    RecordsSent {
-        batch: String,
-        results: Vec<Sent>,
+        totals: Totals,
     },
     BatchClosed {
         batch: String,
     },
-    BatchReconciled {
-        batch: String,
-        difference: super::Difference,
-    },
-    RecordCorrected {
-        batch: String,
-        record: String,
-        body: Value,
+    FeedCompared {
+        batch: Option<String>,
+        difference: Box<Difference>,
     },
 }
 
@@ -168,13 +82,30 @@ impl JournalEvent for FeedEvent {
         match self {
             Self::FeedSetUp { .. } => "feed_set_up",
             Self::BatchOpened { .. } => "batch_opened",
-            Self::RecordsReceived { .. } => "records_received",
-            Self::RecordsSent { .. } => "records_sent",
+            Self::BatchCounted { .. } => "batch_counted",
             Self::BatchClosed { .. } => "batch_closed",
-            Self::BatchReconciled { .. } => "batch_reconciled",
-            Self::RecordCorrected { .. } => "record_corrected",
+            Self::FeedCompared { .. } => "feed_compared",
         }
     }
+}
+
+/// A time in which data was due and did not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// When data had come last.
+    pub since: Timestamp,
+    /// When it came again.
+    pub until: Timestamp,
+    pub periods_missed: u64,
+}
+
+/// How what we have compares with the other side, as asked last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    pub at: Timestamp,
+    /// None: all there is.
+    pub batch: Option<String>,
+    pub difference: Difference,
 }
 
 /// A feed.
@@ -187,7 +118,14 @@ pub struct Feed {
     batches: BTreeMap<String, Batch>,
     /// Batches in the order of their opening.
     order: Vec<String>,
+    /// Of batches no longer remembered.
+    #[serde(default)]
+    earlier: Totals,
     last_data_at: Option<Timestamp>,
+    #[serde(default)]
+    gaps: Vec<Gap>,
+    #[serde(default)]
+    compared: Option<Compared>,
 }
 
 impl Feed {
@@ -197,6 +135,10 @@ impl Feed {
 
     pub fn setup(&self) -> Option<&FeedSetup> {
         self.setup.as_deref()
+    }
+
+    pub const fn set_up_at(&self) -> Timestamp {
+        self.set_up_at
     }
 
     pub fn batch(&self, batch: &str) -> Option<&Batch> {
@@ -209,19 +151,33 @@ impl Feed {
         newest.filter_map(|id| Some((id.as_str(), self.batches.get(id)?)))
     }
 
+    /// The newest batch that has data.
+    pub fn newest(&self) -> Option<(&str, &Batch)> {
+        let mut all = self.batches();
+        all.find(|(_, batch)| batch.totals.records() + batch.totals.duplicates > 0)
+    }
+
     pub const fn last_data_at(&self) -> Option<Timestamp> {
         self.last_data_at
+    }
+
+    pub const fn compared(&self) -> Option<&Compared> {
+        self.compared.as_ref()
     }
 
     /// How it stands with its schedule.
     pub fn punctuality(&self, now: Timestamp) -> Punctuality {
         self.setup().map_or_else(Punctuality::default, |setup| {
-            let since = self.last_data_at.unwrap_or(self.set_up_at);
+            let since = self.since();
             setup.schedule.punctuality(setup.time_zone, since, now)
         })
     }
 
-    fn direction(&self) -> FeedDirection {
+    fn since(&self) -> Timestamp {
+        self.last_data_at.unwrap_or(self.set_up_at)
+    }
+
+    pub fn direction(&self) -> FeedDirection {
         self.setup()
             .map_or(FeedDirection::Receive, |setup| setup.direction)
     }
@@ -234,22 +190,33 @@ impl Feed {
             })
     }
 
-    fn may(&self, direction: FeedDirection, count: usize, batch: &str) -> Result<(), FeedRefusal> {
-        if self.direction() != direction {
-            let direction = self.direction().name();
-            return Err(FeedRefusal::WrongDirection { direction });
+    /// Whether a batch may take so many records more.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admits(&self, batch: &str, count: usize) -> Result<(), FeedRefusal> {
+        if self.setup.is_none() {
+            return Err(FeedRefusal::NotSetUp);
         }
-        if !is_text(batch) {
+        if !is_text(batch) || batch.contains('/') {
             return Err(FeedRefusal::invalid(
                 "batch",
-                "is one line of 1 to 64 bytes",
+                "is one line of 1 to 64 bytes without /",
             ));
         }
-        let known = self.batches.get(batch).map_or(0, Batch::known);
-        if count > RECORDS_AT_ONCE_MAX || known + count > RECORDS_MAX {
-            return Err(FeedRefusal::TooManyRecords { max: RECORDS_MAX });
+        let has = self.batches.get(batch).map_or(0, |batch| {
+            usize::try_from(batch.totals.records() + batch.totals.duplicates).unwrap_or(usize::MAX)
+        });
+        if count > RECORDS_AT_ONCE_MAX {
+            return Err(FeedRefusal::TooManyAtOnce {
+                max: RECORDS_AT_ONCE_MAX,
+            });
         }
-        Ok(())
+        // Those that come again would not count: near the limit a batch is ended early rather than late.
+        match has.saturating_add(count) > RECORDS_MAX {
+            true => Err(FeedRefusal::TooManyRecords { max: RECORDS_MAX }),
+            false => Ok(()),
+        }
     }
 
     /// The event that opens a batch that is not there.
@@ -260,78 +227,15 @@ impl Feed {
         })
     }
 
-    fn receive(&self, batch: &str, records: &[NewRecord]) -> Result<Vec<FeedEvent>, FeedRefusal> {
-        self.may(FeedDirection::Receive, records.len(), batch)?;
-        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-        let mut taken = Vec::with_capacity(records.len());
-        for (place, record) in records.iter().enumerate() {
-            if !is_text(&record.id) || record.digest.len() > 128 {
-                let field = format!("records[{place}].id");
-                return Err(FeedRefusal::invalid(field, "is one line of 1 to 64 bytes"));
-            }
-            let same = seen.insert(&record.id, &record.digest) == Some(record.digest.as_str());
-            let verdict = if same || self.has(record) {
-                Verdict::Duplicate
-            } else {
-                self.verdict(&record.body)
-            };
-            taken.push(Taken {
-                id: record.id.clone(),
-                row: record.row,
-                digest: record.digest.clone(),
-                verdict,
-            });
+    fn count(&self, batch: &str, totals: Totals) -> Vec<FeedEvent> {
+        if self.batch(batch).is_some_and(|one| one.totals == totals) {
+            return Vec::new();
         }
-        let received = FeedEvent::RecordsReceived {
+        let counted = FeedEvent::BatchCounted {
             batch: batch.to_owned(),
-            records: taken,
+            totals,
         };
-        Ok(self.opening(batch).into_iter().chain([received]).collect())
-    }
-
-    /// Whether some batch has this record, as it is, already.
-    fn has(&self, record: &NewRecord) -> bool {
-        let mut all = self.batches.values();
-        all.any(|batch| batch.holds(&record.id, &record.digest) == Some(true))
-    }
-
-    fn verdict(&self, body: &Value) -> Verdict {
-        let Some(setup) = self.setup() else {
-            return Verdict::Accepted;
-        };
-        match setup.checks.check(body) {
-            Checked::Good => Verdict::Accepted,
-            Checked::Corrected(_, corrections) => Verdict::Corrected { corrections },
-            Checked::Bad(faults) => Verdict::Quarantined {
-                faults,
-                original: body.clone(),
-            },
-        }
-    }
-
-    fn correct(&self, batch: &str, record: &str, body: &Value) -> Result<FeedEvent, FeedRefusal> {
-        let held = self.found(batch)?.quarantine.get(record);
-        if held.is_none_or(|held| held.corrected.is_some()) {
-            return Err(FeedRefusal::NotInQuarantine {
-                batch: batch.to_owned(),
-                record: record.to_owned(),
-            });
-        }
-        let body = match self.setup().map(|setup| setup.checks.check(body)) {
-            Some(Checked::Bad(faults)) => {
-                return Err(FeedRefusal::StillWrong {
-                    record: record.to_owned(),
-                    faults,
-                });
-            }
-            Some(Checked::Corrected(right, _)) => right,
-            Some(Checked::Good) | None => body.clone(),
-        };
-        Ok(FeedEvent::RecordCorrected {
-            batch: batch.to_owned(),
-            record: record.to_owned(),
-            body,
-        })
+        self.opening(batch).into_iter().chain([counted]).collect()
     }
 
     fn remember(&mut self, batch: &str, opened: Batch) {
@@ -339,65 +243,145 @@ impl Feed {
         self.order.push(batch.to_owned());
         if self.order.len() > BATCHES_MAX {
             let oldest = self.order.remove(0);
-            self.batches.remove(&oldest);
+            if let Some(batch) = self.batches.remove(&oldest) {
+                self.earlier.add(&batch.totals);
+            }
         }
     }
 
-    /// Data came or went; `change` is what it does to its batch.
-    fn data(&mut self, at: Timestamp, batch: &str, change: impl FnOnce(&mut Batch)) {
-        let (direction, last_at) = (
-            self.direction(),
-            self.last_data_at.unwrap_or(self.set_up_at),
-        );
-        let late = self.setup().map(|setup| (setup.schedule, setup.time_zone));
-        if let Some(one) = self.batches.get_mut(batch) {
-            if let (None, Some((schedule, zone))) = (one.first_at, late) {
-                one.late_secs = schedule.lateness(zone, last_at, at);
-            }
-            change(one);
-            if one.is_settled() {
-                one.settle(at, direction);
-            }
+    /// The table was counted; new is what came after the last data.
+    fn counted(&mut self, at: Timestamp, batch: &str, totals: Totals) {
+        let (direction, since) = (self.direction(), self.since());
+        let agreed = self.setup().map(|setup| (setup.schedule, setup.time_zone));
+        let Some(one) = self.batches.get_mut(batch) else {
+            return;
+        };
+        if let (None, Some(first_at), Some((schedule, zone))) =
+            (one.totals.first_at, totals.first_at, agreed)
+        {
+            one.late_secs = schedule.lateness(zone, since, first_at);
         }
-        self.last_data_at = Some(at);
+        one.count(at, totals, direction);
+        let Some(last_at) = totals.last_at.filter(|at| *at > since) else {
+            return;
+        };
+        let came_at = totals.first_at.filter(|at| *at > since).unwrap_or(last_at);
+        let missed = self.punctuality(came_at).periods_missed;
+        if missed > 0 {
+            self.gaps.push(Gap {
+                since,
+                until: came_at,
+                periods_missed: missed,
+            });
+            let excess = self.gaps.len().saturating_sub(GAPS_MAX);
+            self.gaps.drain(..excess);
+        }
+        self.last_data_at = Some(last_at);
     }
 
     fn settle(&mut self, at: Timestamp, batch: &str) {
         let direction = self.direction();
         if let Some(one) = self.batches.get_mut(batch) {
+            one.closed_at = one.closed_at.or(Some(at));
             one.settle(at, direction);
         }
     }
 
+    /// In a word: `empty`, `late`, `incomplete` or `ok`.
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        let limit = self.setup().and_then(|setup| setup.limit_secs);
+        let punctuality = self.punctuality(now);
+        let late = punctuality.periods_missed > 0 && punctuality.late_secs > limit.unwrap_or(0);
+        let lacks = |batch: &Batch| {
+            batch.state == BatchState::Incomplete || batch.totals.came_to_nothing() > 0
+        };
+        match self.newest() {
+            _ if late => "late",
+            None => "empty",
+            Some((_, batch)) if lacks(batch) => "incomplete",
+            Some(_) => "ok",
+        }
+    }
+
+    /// What lists show of the feed now; the figures are of the newest batch with data, whose time they
+    /// carry.
+    pub fn face(&self, now: Timestamp) -> Option<Value> {
+        let (id, setup) = (self.id()?, self.setup()?);
+        let at = |at: Option<Timestamp>| at.map(|at| setup.time_zone.rfc3339(at));
+        let punctuality = self.punctuality(now);
+        let due_at = setup.schedule.due_after(setup.time_zone, self.since());
+        let newest = self.newest();
+        let totals = newest.map_or_else(Totals::default, |(_, batch)| batch.totals);
+        let direction = setup.direction;
+        Some(json!({
+            "id": id, "name": setup.name, "direction": direction, "kind": setup.kind,
+            "party": setup.party, "channel": setup.channel, "hall": setup.hall,
+            "owner": setup.owner, "state": self.state(now), "last_at": at(self.last_data_at),
+            "due_at": at(due_at), "missed": punctuality.periods_missed,
+            "late_secs": punctuality.late_secs, "batch": newest.map(|(id, _)| id),
+            "batch_state": newest.map(|(_, batch)| batch.state), "as_of": at(totals.last_at),
+            "received": totals.records(), "accepted": totals.accepted,
+            "corrected": totals.corrected, "rejected": totals.rejected,
+            "duplicates": totals.duplicates, "waiting": totals.waiting,
+            "acknowledged": totals.acknowledged, "failed": totals.failed,
+            "success_percent": newest.and_then(|(_, batch)| batch.success_percent(direction)),
+            "first_pass_percent": newest.and_then(|(_, batch)| batch.first_pass_percent(direction)),
+        }))
+    }
+
+    /// The feed with all that is known of it.
+    pub fn detail(&self, now: Timestamp) -> Option<Value> {
+        let mut face = self.face(now)?;
+        let zone = self.setup()?.time_zone;
+        let at = |at: Timestamp| zone.rfc3339(at);
+        let mut all = self.earlier;
+        self.batches
+            .values()
+            .for_each(|batch| all.add(&batch.totals));
+        let direction = self.direction();
+        let gaps = self.gaps.iter().rev().map(|gap| {
+            json!({"since": at(gap.since), "until": at(gap.until), "periods_missed": gap.periods_missed})
+        });
+        face["now"] = json!(at(now));
+        face["set_up_at"] = json!(at(self.set_up_at));
+        face["setup"] = json!(self.setup);
+        face["gaps"] = gaps.collect();
+        face["since_set_up"] = json!({
+            "received": all.records(), "accepted": all.accepted, "corrected": all.corrected,
+            "rejected": all.rejected, "duplicates": all.duplicates, "waiting": all.waiting,
+            "acknowledged": all.acknowledged, "failed": all.failed,
+            "success_percent": percent(all.arrived(direction), all.records()),
+            "first_pass_percent": percent(all.arrived_at_once(direction), all.records()),
+            "as_of": all.last_at.map(at),
+        });
+        face["compared"] = json!(self.compared.as_ref().map(|one| {
+            json!({
+                "at": at(one.at), "batch": one.batch, "difference": one.difference,
+                "arrived_percent": one.difference.arrived_percent(direction),
+            })
+        }));
+        Some(face)
+    }
+
     /// What lists and pages show of a batch.
     pub fn batch_face(&self, id: &str) -> Option<Value> {
-        let batch = self.batch(id)?;
+        let (batch, zone) = (self.batch(id)?, self.setup()?.time_zone);
         let direction = self.direction();
-        let at = |at: Option<Timestamp>| at.map(Timestamp::rfc3339_utc);
-        let held = batch.quarantine.iter().map(|(record, held)| {
-            json!({
-                "record": record, "row": held.row, "faults": held.faults, "original": held.original,
-                "corrected": held.corrected.as_ref().map(|one| json!({
-                    "at": one.at.rfc3339_utc(), "by": one.by, "body": one.body,
-                })),
-            })
-        });
-        let failed = batch
-            .failures()
-            .map(|(record, reason)| json!({"record": record, "reason": reason}));
+        let at = |at: Option<Timestamp>| at.map(|at| zone.rfc3339(at));
+        let totals = &batch.totals;
         Some(json!({
             "id": id, "feed": self.id, "state": batch.state, "direction": direction,
-            "opened_at": batch.opened_at.rfc3339_utc(), "first_at": at(batch.first_at),
-            "last_at": at(batch.last_at), "done_at": at(batch.done_at),
-            "late_secs": batch.late_secs, "expected": batch.expected,
-            "received": batch.received(), "accepted": batch.accepted,
-            "corrected": batch.corrected, "rejected": batch.rejected(),
-            "duplicates": batch.duplicates, "acknowledged": batch.acknowledged(),
+            "opened_at": at(Some(batch.opened_at)), "first_at": at(totals.first_at),
+            "last_at": at(totals.last_at), "closed_at": at(batch.closed_at),
+            "done_at": at(batch.done_at), "late_secs": batch.late_secs,
+            "expected": batch.expected, "received": totals.records(),
+            "accepted": totals.accepted, "corrected": totals.corrected,
+            "rejected": totals.rejected, "duplicates": totals.duplicates,
+            "waiting": totals.waiting, "acknowledged": totals.acknowledged,
+            "failed": totals.failed, "delay_p95_ms": totals.delay_p95_ms,
             "success_percent": batch.success_percent(direction),
             "first_pass_percent": batch.first_pass_percent(direction),
-            "difference": batch.difference,
-            "quarantine": held.take(super::batch::LISTED_MAX).collect::<Vec<_>>(),
-            "failed": failed.take(super::batch::LISTED_MAX).collect::<Vec<_>>(),
+            "differences": batch.difference.as_ref().map(Difference::count),
         }))
     }
 
@@ -420,6 +404,25 @@ impl Feed {
             body: self.batch_face(id)?.to_string(),
         })
     }
+
+    fn set_up(&self, feed: &FeedId, setup: &FeedSetup) -> Result<Vec<FeedEvent>, FeedRefusal> {
+        if self.id.as_ref().is_some_and(|id| id != feed) {
+            return Err(FeedRefusal::invalid("feed", "is another one than this"));
+        }
+        if let Some((field, reason)) = setup.fault() {
+            return Err(FeedRefusal::invalid(field, reason));
+        }
+        if self.setup.is_some() && self.direction() != setup.direction {
+            let direction = self.direction().name();
+            return Err(FeedRefusal::WrongDirection { direction });
+        }
+        let same = self.setup().is_some_and(|own| own == setup);
+        let event = || FeedEvent::FeedSetUp {
+            feed: feed.clone(),
+            setup: Box::new(setup.clone()),
+        };
+        Ok((!same).then(event).into_iter().collect())
+    }
 }
 
 impl Machine for Feed {
@@ -441,15 +444,7 @@ impl Machine for Feed {
         _now: Timestamp,
     ) -> Result<Vec<FeedEvent>, FeedRefusal> {
         if let FeedCommand::SetUp { feed, setup } = command {
-            let other = self.id.as_ref().is_some_and(|id| id != feed);
-            if other {
-                return Err(FeedRefusal::invalid("feed", "is another one than this"));
-            }
-            if let Some((field, reason)) = setup.fault() {
-                return Err(FeedRefusal::invalid(field, reason));
-            }
-            let (feed, setup) = (feed.clone(), setup.clone());
-            return Ok(vec![FeedEvent::FeedSetUp { feed, setup }]);
+            return self.set_up(feed, setup);
         }
         if self.setup.is_none() {
             return Err(FeedRefusal::NotSetUp);
@@ -457,42 +452,30 @@ impl Machine for Feed {
         match command {
             FeedCommand::SetUp { .. } => Ok(Vec::new()),
             FeedCommand::Open { batch, expected } => {
-                self.may(self.direction(), 0, batch)?;
+                self.admits(batch, 0)?;
                 if self.batches.contains_key(batch) {
-                    return Err(FeedRefusal::BatchExists {
-                        batch: batch.clone(),
-                    });
+                    let batch = batch.clone();
+                    return Err(FeedRefusal::BatchExists { batch });
                 }
                 let (batch, expected) = (batch.clone(), *expected);
                 Ok(vec![FeedEvent::BatchOpened { batch, expected }])
             }
-            FeedCommand::Receive { batch, records } => self.receive(batch, records),
-            FeedCommand::Send { batch, results } => {
-                self.may(FeedDirection::Push, results.len(), batch)?;
-                let sent = FeedEvent::RecordsSent {
-                    batch: batch.clone(),
-                    results: results.clone(),
-                };
-                Ok(self.opening(batch).into_iter().chain([sent]).collect())
+            FeedCommand::Count { batch, totals } => {
+                self.admits(batch, 0)?;
+                Ok(self.count(batch, *totals))
             }
             FeedCommand::Close { batch } => {
                 self.found(batch)?;
                 let batch = batch.clone();
                 Ok(vec![FeedEvent::BatchClosed { batch }])
             }
-            FeedCommand::Reconcile { batch, theirs } => {
-                if theirs.len() > RECORDS_MAX {
-                    return Err(FeedRefusal::TooManyRecords { max: RECORDS_MAX });
+            FeedCommand::Compare { batch, difference } => {
+                if let Some(batch) = batch {
+                    self.found(batch)?;
                 }
-                let difference = self.found(batch)?.compare(self.direction(), theirs);
-                let batch = batch.clone();
-                Ok(vec![FeedEvent::BatchReconciled { batch, difference }])
+                let (batch, difference) = (batch.clone(), difference.clone());
+                Ok(vec![FeedEvent::FeedCompared { batch, difference }])
             }
-            FeedCommand::Correct {
-                batch,
-                record,
-                body,
-            } => Ok(vec![self.correct(batch, record, body)?]),
         }
     }
 
@@ -509,34 +492,19 @@ impl Machine for Feed {
             FeedEvent::BatchOpened { batch, expected } => {
                 self.remember(batch, Batch::open(at, *expected));
             }
-            FeedEvent::RecordsReceived { batch, records } => self.data(at, batch, |one| {
-                for taken in records {
-                    one.take(at, taken);
-                }
-            }),
-            FeedEvent::RecordsSent { batch, results } => self.data(at, batch, |one| {
-                for sent in results {
-                    one.sent(at, sent);
-                }
-            }),
+            FeedEvent::BatchCounted { batch, totals } => self.counted(at, batch, *totals),
             FeedEvent::BatchClosed { batch } => self.settle(at, batch),
-            FeedEvent::BatchReconciled { batch, difference } => {
-                if let Some(one) = self.batches.get_mut(batch) {
-                    one.difference = Some(difference.clone());
-                }
-                self.settle(at, batch);
-            }
-            FeedEvent::RecordCorrected {
-                batch,
-                record,
-                body,
-            } => {
-                let direction = self.direction();
-                if let Some(one) = self.batches.get_mut(batch) {
-                    one.mend(at, &recorded.by, record, body);
-                    if one.is_settled() {
-                        one.settle(at, direction);
+            FeedEvent::FeedCompared { batch, difference } => {
+                self.compared = Some(Compared {
+                    at,
+                    batch: batch.clone(),
+                    difference: (**difference).clone(),
+                });
+                if let Some(batch) = batch {
+                    if let Some(one) = self.batches.get_mut(batch) {
+                        one.difference = Some((**difference).clone());
                     }
+                    self.settle(at, batch);
                 }
             }
         }
@@ -561,12 +529,10 @@ impl Machine for Feed {
             }
             match &one.event {
                 FeedEvent::FeedSetUp { .. } => {}
+                FeedEvent::FeedCompared { batch, .. } => touched.extend(batch.as_deref()),
                 FeedEvent::BatchOpened { batch, .. }
-                | FeedEvent::RecordsReceived { batch, .. }
-                | FeedEvent::RecordsSent { batch, .. }
-                | FeedEvent::BatchClosed { batch }
-                | FeedEvent::BatchReconciled { batch, .. }
-                | FeedEvent::RecordCorrected { batch, .. } => {
+                | FeedEvent::BatchCounted { batch, .. }
+                | FeedEvent::BatchClosed { batch } => {
                     touched.insert(batch.as_str());
                 }
             }

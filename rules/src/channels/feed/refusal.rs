@@ -24,7 +24,18 @@ pub enum FeedRefusal {
     WrongDirection {
         direction: &'static str,
     },
+    /// Others push for it and tell what came of that.
+    NoTarget,
+    TooManyFeeds {
+        max: usize,
+    },
     TooManyRecords {
+        max: usize,
+    },
+    TooManyAtOnce {
+        max: usize,
+    },
+    TooManyToCompare {
         max: usize,
     },
     NotInQuarantine {
@@ -68,9 +79,25 @@ impl FeedRefusal {
                 format!("该数据通道的方向是 {direction}"),
                 format!("this feed's direction is {direction}"),
             ),
+            Self::NoTarget => (
+                "该数据通道没有推送地址，由外部系统推送".to_owned(),
+                "this feed has no target: another system pushes for it".to_owned(),
+            ),
+            Self::TooManyFeeds { max } => (
+                format!("至多登记 {max} 个数据通道"),
+                format!("{max} feeds stand already"),
+            ),
             Self::TooManyRecords { max } => (
-                format!("一个批次至多 {max} 条记录"),
-                format!("a batch has {max} records at most"),
+                format!("一个批次至多 {max} 条记录，请另开批次"),
+                format!("a batch has {max} records at most: begin another"),
+            ),
+            Self::TooManyAtOnce { max } => (
+                format!("一次至多提交 {max} 条记录"),
+                format!("{max} records may come in one request"),
+            ),
+            Self::TooManyToCompare { max } => (
+                format!("一次至多比对 {max} 条记录，请按批次比对"),
+                format!("{max} records may be compared at once: compare batch by batch"),
             ),
             Self::NotInQuarantine { batch, record } => (
                 format!("批次 {batch} 的记录 {record} 不在隔离区"),
@@ -114,7 +141,11 @@ impl Refuse for FeedRefusal {
             Self::UnknownBatch { .. } => "unknown_batch",
             Self::BatchExists { .. } => "batch_exists",
             Self::WrongDirection { .. } => "wrong_direction",
+            Self::NoTarget => "no_target",
+            Self::TooManyFeeds { .. } => "too_many_feeds",
             Self::TooManyRecords { .. } => "too_many_records",
+            Self::TooManyAtOnce { .. } => "too_many_at_once",
+            Self::TooManyToCompare { .. } => "too_many_to_compare",
             Self::NotInQuarantine { .. } => "not_in_quarantine",
             Self::StillWrong { .. } => "still_wrong",
         }

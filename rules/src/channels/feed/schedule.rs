@@ -43,6 +43,15 @@ impl Schedule {
         }
     }
 
+    /// When data is due next, when it came last at `last_at`, or none since it was agreed then.
+    pub fn due_after(self, zone: TimeZone, last_at: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::AnyTime => None,
+            Self::Every { secs } => Some(last_at.plus_secs(secs)),
+            Self::Daily { at } => Some(daily_after(zone, at, served(zone, at, last_at), 1)),
+        }
+    }
+
     /// How it stands at `now`, when data came last at `last_at`, or none since it was agreed then.
     pub fn punctuality(self, zone: TimeZone, last_at: Timestamp, now: Timestamp) -> Punctuality {
         match self {
