@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::Settings;
-use crate::{Application, cases, channels, print_bridge, replay, rule_files, telemetry};
+use crate::{Application, cases, channels, feeds, print_bridge, replay, rule_files, telemetry};
 
 /// Real-time operations center for service halls 大厅管家
 #[derive(Parser)]
@@ -56,6 +56,8 @@ enum Import {
     Cases(cases::import::Options),
     /// An access log: one line per call 接口访问日志
     Calls(channels::import::Options),
+    /// A CSV file: one record per row 数据记录
+    Records(feeds::import::Options),
 }
 
 /// Why a command ended badly, which its exit code tells.
@@ -125,6 +127,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Import {
             what: Import::Calls(options),
         } => actix_web::rt::System::new().block_on(channels::import::run(options)),
+        Command::Import {
+            what: Import::Records(options),
+        } => actix_web::rt::System::new().block_on(feeds::import::run(options)),
         Command::Cases(options) => actix_web::rt::System::new().block_on(cases::at::run(options)),
         Command::PrintBridge(options) => {
             actix_web::rt::System::new().block_on(print_bridge::run(options))

@@ -256,6 +256,7 @@ impl Application {
         actix_web::rt::spawn(write_occupancy_for_ever(app.clone()));
         actix_web::rt::spawn(watch_raters_for_ever(app.clone()));
         actix_web::rt::spawn(deliver_for_ever(app.clone()));
+        actix_web::rt::spawn(push_for_ever(app.clone()));
         actix_web::rt::spawn(vitals::sample_for_ever(app.clone()));
         actix_web::rt::spawn(channels::own::count_for_ever(app.clone()));
         if !app.settings.telemetry.otlp_endpoint.is_empty() {
@@ -366,6 +367,12 @@ async fn deliver_for_ever(app: Data<App>) {
     let (push, lanes) = (app.push.clone(), app.lanes.clone());
     if let Err(cause) = notices::driver::run(app.desk.clone(), settings, push, lanes).await {
         error!(%cause, "notices are not delivered");
+    }
+}
+
+async fn push_for_ever(app: Data<App>) {
+    if let Err(cause) = feeds::push::run(app).await {
+        error!(%cause, "feeds are not pushed");
     }
 }
 

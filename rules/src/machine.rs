@@ -42,9 +42,22 @@ pub enum RefusalKind {
     Conflict,
 }
 
+impl RefusalKind {
+    /// Codes tell it by their beginning: `unknown_…`, `invalid_…`, or neither.
+    pub fn of_code(code: &str) -> Self {
+        match code.split('_').next() {
+            Some("unknown") => Self::Unknown,
+            Some("invalid") => Self::Invalid,
+            _ => Self::Conflict,
+        }
+    }
+}
+
 /// Why a machine does not do what it was asked. Nothing has changed. Its own fields explain it.
 pub trait Refuse: std::error::Error + Clone + Serialize + Send + 'static {
-    fn kind(&self) -> RefusalKind;
+    fn kind(&self) -> RefusalKind {
+        RefusalKind::of_code(self.code())
+    }
 
     /// Stable; programs go by it.
     fn code(&self) -> &'static str;
@@ -52,6 +65,31 @@ pub trait Refuse: std::error::Error + Clone + Serialize + Send + 'static {
     /// A sentence for a person.
     fn sentence(&self, lang: Lang) -> String;
 }
+
+/// Makes a refusal of a type that has a `code` and `words`: its sentence in either language, in English
+/// where it is an error.
+macro_rules! refuse_in_words {
+    ($refusal:ty) => {
+        impl std::fmt::Display for $refusal {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.words().en)
+            }
+        }
+
+        impl std::error::Error for $refusal {}
+
+        impl $crate::machine::Refuse for $refusal {
+            fn code(&self) -> &'static str {
+                self.code()
+            }
+
+            fn sentence(&self, lang: $crate::name::Lang) -> String {
+                self.words().get(lang).to_owned()
+            }
+        }
+    };
+}
+pub(crate) use refuse_in_words;
 
 /// A pure state machine that lives by its journal. A fresh one is `Default`.
 pub trait Machine: Default + Serialize + DeserializeOwned + Send + Unpin + 'static {

@@ -8,7 +8,11 @@
 //! Records are answered for when the table has them. The journal is then told the batch's numbers as
 //! counted from the table: told again, after a crash in between, they are the same.
 
+mod held;
+pub mod import;
+pub mod push;
 pub mod settings;
+mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,11 +34,11 @@ use rules::channels::feed::{
 use rules::ids::FeedId;
 use rules::machine::Machine;
 use rules::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use tokio::sync::{Mutex, MutexGuard, Notify};
+use tokio::sync::{Mutex, Notify};
 
 use crate::store::Records;
 use crate::store::records::{Pushed, StoreError};
@@ -61,7 +65,7 @@ fn rebuilt() -> FeedError {
 }
 
 /// What became of records that came together.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Taken {
     pub accepted: u64,
     pub corrected: u64,
@@ -412,11 +416,6 @@ impl Feeds {
         holder.submit(command, by).await
     }
 
-    /// Held by whoever changes records outside of the methods here.
-    pub async fn taking<'a>(&self, holder: &'a Holder) -> MutexGuard<'a, ()> {
-        holder.taking.lock().await
-    }
-
     /// Keeps a snapshot of each feed.
     pub async fn keep_all(&self) {
         for holder in self.all() {
@@ -431,23 +430,26 @@ pub fn digest(body: &Value) -> String {
     hex(&Sha256::digest(body.to_string().as_bytes()))
 }
 
+/// Judged records by id, each with its place among those that came.
+type Judged = BTreeMap<String, (usize, Record)>;
+
 /// Judges records; of those with the same id the last stands, and the same ones count as repeats.
 fn judge(
     records: Vec<NewRecord>,
     setup: &FeedSetup,
     windows: &BTreeSet<String>,
-) -> Result<BTreeMap<String, Record>, FeedRefusal> {
-    let mut judged: BTreeMap<String, Record> = BTreeMap::new();
+) -> Result<Judged, FeedRefusal> {
+    let mut judged = Judged::new();
     for (place, record) in records.into_iter().enumerate() {
         let id = record.id(setup, place)?;
         let mut record = record.judged(id.clone(), setup, windows);
-        if let Some(before) = judged.get(&id) {
+        if let Some((_, before)) = judged.get(&id) {
             record.times = match before.digest == record.digest {
                 true => before.times + 1,
                 false => before.times,
             };
         }
-        judged.insert(id, record);
+        judged.insert(id, (place, record));
     }
     Ok(judged)
 }
@@ -465,9 +467,9 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn of(judged: BTreeMap<String, Record>, batch: &str, known: &BTreeMap<String, Known>) -> Self {
-        let mut sorted = Self::default();
-        for (id, record) in judged {
+    fn of(judged: Judged, batch: &str, known: &BTreeMap<String, Known>) -> Self {
+        let (mut sorted, mut fresh) = (Self::default(), BTreeMap::new());
+        for (id, (place, record)) in judged {
             let known = known.get(&id);
             let here = known.filter(|known| known.batch == batch);
             let stays = here.is_some_and(|known| {
@@ -489,13 +491,22 @@ impl Sorted {
                 of_batch.push(id);
             }
             sorted.taken.note(&record);
-            sorted.fresh.push(record);
+            fresh.insert(place, record);
         }
+        sorted.fresh = fresh.into_values().collect();
         sorted
     }
 }
 
 impl Taken {
+    fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.corrected += other.corrected;
+        self.quarantined += other.quarantined;
+        self.duplicates += other.duplicates;
+        self.waiting += other.waiting;
+    }
+
     fn note(&mut self, record: &Record) {
         self.duplicates += record.times - 1;
         match record.state {

@@ -13,7 +13,7 @@ pub mod push;
 mod robots;
 pub mod settings;
 mod sms;
-mod webhook;
+pub(crate) mod webhook;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

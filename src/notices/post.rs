@@ -70,7 +70,7 @@ pub(super) async fn exchange(client: &Client, request: Request<'_>) -> Result<By
 }
 
 /// Only a failed connection is sure to have carried nothing.
-fn unanswered(cause: &SendRequestError) -> Outcome {
+pub(crate) fn unanswered(cause: &SendRequestError) -> Outcome {
     match cause {
         // The client's word for a connection that ended in place of an answer.
         SendRequestError::Connect(ConnectError::Disconnected) => Outcome::Uncertain {
@@ -94,7 +94,7 @@ fn unanswered(cause: &SendRequestError) -> Outcome {
     }
 }
 
-fn by_status(status: StatusCode) -> Outcome {
+pub(crate) fn by_status(status: StatusCode) -> Outcome {
     let reason = format!("answered {status}");
     match status.as_u16() {
         // A gateway that lost its server in between cannot know.

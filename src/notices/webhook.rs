@@ -60,7 +60,7 @@ pub(super) async fn send(
 }
 
 /// HMAC-SHA-256.
-pub(super) fn sign(secret: &str, what: &[u8]) -> Vec<u8> {
+pub(crate) fn sign(secret: &str, what: &[u8]) -> Vec<u8> {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length will do");
     mac.update(what);

@@ -16,6 +16,7 @@ mod journeys;
 mod kiosk;
 mod notices;
 mod own_interfaces;
+mod pushes;
 mod raters;
 mod records;
 mod repeats;

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::case::CaseNo;
 use super::steps::{State, StepKind};
-use crate::machine::{RefusalKind, Refuse};
-use crate::name::Lang;
+use crate::machine::refuse_in_words;
+use crate::name::Name;
 use crate::time::Timestamp;
 
 /// Why something told of a case, or asked of one, changes nothing.
@@ -80,89 +80,72 @@ impl CaseRefusal {
         }
     }
 
-    fn sentences(&self) -> (String, String) {
+    fn words(&self) -> Name {
         match self {
-            Self::InvalidField { field, reason } => (
+            Self::InvalidField { field, reason } => Name::new(
                 format!("字段 {field} 不正确：{reason}"),
                 format!("the field {field} cannot be: {reason}"),
             ),
-            Self::UnknownCase { case_no } => (
+            Self::UnknownCase { case_no } => Name::new(
                 format!("没有办件 {case_no}"),
                 format!("there is no case {case_no}"),
             ),
-            Self::CasePutAway { case_no } => (
+            Self::CasePutAway { case_no } => Name::new(
                 format!("办件 {case_no} 早已办结，不再接收变化"),
                 format!("case {case_no} ended long ago and takes no more steps"),
             ),
-            Self::UnknownPart { case_no, part } => (
+            Self::UnknownPart { case_no, part } => Name::new(
                 format!("办件 {case_no} 没有并联部分 {part}"),
                 format!("case {case_no} has no part {part}"),
             ),
-            Self::StepNotForPart { kind, .. } => (
+            Self::StepNotForPart { kind, .. } => Name::new(
                 format!("步骤 {} 不属于某一并联部分", kind.name()),
                 format!("a step {} is never about one part", kind.name()),
             ),
-            Self::CaseAlreadyEnded { case_no, state, .. } => (
+            Self::CaseAlreadyEnded { case_no, state, .. } => Name::new(
                 format!("办件 {case_no} 已经结束（{}）", state.name()),
                 format!("case {case_no} has ended already ({})", state.name()),
             ),
-            Self::CaseReturned { case_no } => (
+            Self::CaseReturned { case_no } => Name::new(
                 format!("办件 {case_no} 已退回，申请人尚未重新提交"),
                 format!("case {case_no} was returned and not submitted again"),
             ),
-            Self::CaseNotSubmitted { case_no } => (
+            Self::CaseNotSubmitted { case_no } => Name::new(
                 format!("办件 {case_no} 仍是草稿"),
                 format!("case {case_no} is still a draft"),
             ),
-            Self::CaseAlreadyAccepted { case_no } => (
+            Self::CaseAlreadyAccepted { case_no } => Name::new(
                 format!("办件 {case_no} 已经受理"),
                 format!("case {case_no} is accepted already"),
             ),
-            Self::StepAlreadyTold { kind, at, .. } => (
+            Self::StepAlreadyTold { kind, at, .. } => Name::new(
                 format!("步骤 {} 已经报送，时间为 {}", kind.name(), at.rfc3339_utc()),
                 format!("{} was told already, at {}", kind.name(), at.rfc3339_utc()),
             ),
-            Self::CaseNotGranted { case_no, .. } => (
+            Self::CaseNotGranted { case_no, .. } => Name::new(
                 format!("办件 {case_no} 未准予，没有可发放或归档的结果"),
                 format!("case {case_no} was not granted; there is no result"),
             ),
-            Self::PartsOpen { case_no, parts } => (
+            Self::PartsOpen { case_no, parts } => Name::new(
                 format!("办件 {case_no} 还有部门未办结：{}", parts.join("、")),
                 format!(
                     "departments of {case_no} are not through: {}",
                     parts.join(", ")
                 ),
             ),
-            Self::TooManySteps { case_no, max } => (
+            Self::TooManySteps { case_no, max } => Name::new(
                 format!("办件 {case_no} 已有 {max} 个步骤，不能再多"),
                 format!("case {case_no} has {max} steps already"),
             ),
-            Self::DeskFull { max } => (
+            Self::DeskFull { max } => Name::new(
                 format!("在办办件已达 {max} 件上限"),
                 format!("{max} cases are in memory already"),
             ),
         }
     }
-}
 
-impl std::fmt::Display for CaseRefusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.sentence(Lang::En))
-    }
-}
-
-impl std::error::Error for CaseRefusal {}
-
-impl Refuse for CaseRefusal {
-    fn kind(&self) -> RefusalKind {
-        match self {
-            Self::InvalidField { .. } => RefusalKind::Invalid,
-            Self::UnknownCase { .. } | Self::UnknownPart { .. } => RefusalKind::Unknown,
-            _ => RefusalKind::Conflict,
-        }
-    }
-
-    fn code(&self) -> &'static str {
+    /// Stable; programs go by it.
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::InvalidField { .. } => "invalid_field",
             Self::UnknownCase { .. } => "unknown_case",
@@ -180,12 +163,6 @@ impl Refuse for CaseRefusal {
             Self::DeskFull { .. } => "desk_full",
         }
     }
-
-    fn sentence(&self, lang: Lang) -> String {
-        let (zh, en) = self.sentences();
-        match lang {
-            Lang::Zh => zh,
-            Lang::En => en,
-        }
-    }
 }
+
+refuse_in_words!(CaseRefusal);

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::access::VersionState;
 use crate::ids::ChannelId;
-use crate::machine::{RefusalKind, Refuse};
-use crate::name::Lang;
+use crate::machine::refuse_in_words;
+use crate::name::Name;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -57,25 +57,25 @@ impl ChannelRefusal {
         }
     }
 
-    fn sentences(&self) -> (String, String) {
+    fn words(&self) -> Name {
         match self {
-            Self::InvalidField { field, reason } => (
+            Self::InvalidField { field, reason } => Name::new(
                 format!("字段 {field} 不正确：{reason}"),
                 format!("the field {field} {reason}"),
             ),
-            Self::NotSetUp => (
+            Self::NotSetUp => Name::new(
                 "该通道尚未登记".to_owned(),
                 "this channel is not set up".to_owned(),
             ),
-            Self::OtherChannel { channel } => (
+            Self::OtherChannel { channel } => Name::new(
                 format!("这是通道 {channel}"),
                 format!("this is channel {channel}"),
             ),
-            Self::UnknownVersion { version } => (
+            Self::UnknownVersion { version } => Name::new(
                 format!("没有版本 {version}"),
                 format!("there is no version {version}"),
             ),
-            Self::VersionExists { version } => (
+            Self::VersionExists { version } => Name::new(
                 format!("版本 {version} 已存在，请另取版本号"),
                 format!("version {version} exists already: take another name"),
             ),
@@ -85,59 +85,40 @@ impl ChannelRefusal {
                     VersionState::Published => ("已发布", "is published"),
                     VersionState::Revoked => ("已停用", "was withdrawn"),
                 };
-                (
+                Name::new(
                     format!("版本 {version} {zh}"),
                     format!("version {version} {en}"),
                 )
             }
-            Self::VersionsFull { max } => (
+            Self::VersionsFull { max } => Name::new(
                 format!("未停用的版本已达 {max} 个上限"),
                 format!("{max} versions stand already"),
             ),
-            Self::UnknownGrant { grant } => (
+            Self::UnknownGrant { grant } => Name::new(
                 format!("没有授权 {grant}"),
                 format!("there is no grant {grant}"),
             ),
-            Self::GrantRevoked { grant } => (
+            Self::GrantRevoked { grant } => Name::new(
                 format!("授权 {grant} 已撤销"),
                 format!("grant {grant} is revoked already"),
             ),
-            Self::AlreadyGranted { grant } => (
+            Self::AlreadyGranted { grant } => Name::new(
                 format!("该调用方已以此密钥获得授权 {grant}"),
                 format!("the caller has grant {grant} with this key"),
             ),
-            Self::GrantsFull { max } => (
+            Self::GrantsFull { max } => Name::new(
                 format!("有效授权已达 {max} 个上限"),
                 format!("{max} grants stand already"),
             ),
-            Self::NoMaintenance => (
+            Self::NoMaintenance => Name::new(
                 "没有维护安排".to_owned(),
                 "no maintenance is announced".to_owned(),
             ),
         }
     }
-}
 
-impl std::fmt::Display for ChannelRefusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.sentence(Lang::En))
-    }
-}
-
-impl std::error::Error for ChannelRefusal {}
-
-impl Refuse for ChannelRefusal {
-    fn kind(&self) -> RefusalKind {
-        match self {
-            Self::InvalidField { .. } => RefusalKind::Invalid,
-            Self::NotSetUp | Self::UnknownVersion { .. } | Self::UnknownGrant { .. } => {
-                RefusalKind::Unknown
-            }
-            _ => RefusalKind::Conflict,
-        }
-    }
-
-    fn code(&self) -> &'static str {
+    /// Stable; programs go by it.
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::InvalidField { .. } => "invalid_field",
             Self::NotSetUp => "unknown_channel",
@@ -153,12 +134,6 @@ impl Refuse for ChannelRefusal {
             Self::NoMaintenance => "no_maintenance",
         }
     }
-
-    fn sentence(&self, lang: Lang) -> String {
-        let (zh, en) = self.sentences();
-        match lang {
-            Lang::Zh => zh,
-            Lang::En => en,
-        }
-    }
 }
+
+refuse_in_words!(ChannelRefusal);

@@ -1,7 +1,5 @@
 //! Every no of the alert desk: a stable code, a sentence for a person, and what explains it.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use crate::desk::messages::MessageRefusal;
@@ -9,8 +7,8 @@ use crate::desk::orders::OrderRefusal;
 use crate::desk::problems::ProblemRefusal;
 use crate::desk::receivers::ReceiverRefusal;
 use crate::ids::{AlertId, OrderId, SilenceId};
-use crate::machine::{RefusalKind, Refuse};
-use crate::name::{Lang, Name};
+use crate::machine::refuse_in_words;
+use crate::name::Name;
 use crate::time::Timestamp;
 
 /// Why a command changes nothing.
@@ -67,24 +65,6 @@ impl From<MessageRefusal> for Refusal {
 impl From<ReceiverRefusal> for Refusal {
     fn from(refusal: ReceiverRefusal) -> Self {
         Self::Receiver(refusal)
-    }
-}
-
-impl Refuse for Refusal {
-    fn kind(&self) -> RefusalKind {
-        match self.code() {
-            "invalid_field" => RefusalKind::Invalid,
-            code if code.starts_with("unknown_") => RefusalKind::Unknown,
-            _ => RefusalKind::Conflict,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        Self::code(self)
-    }
-
-    fn sentence(&self, lang: Lang) -> String {
-        self.words().get(lang).to_owned()
     }
 }
 
@@ -241,10 +221,4 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().en)
-    }
-}
-
-impl std::error::Error for Refusal {}
+refuse_in_words!(Refusal);

@@ -12,7 +12,7 @@ use rules::cases::{
     Case, CaseCommand, CaseDesk, CaseEvent, CaseNo, CaseRefusal, Limit, Step, StepKind, Telling,
     Told,
 };
-use rules::machine::{Machine as _, Recorded, Refuse as _};
+use rules::machine::{Machine as _, Recorded};
 use rules::time::Timestamp;
 
 /// A desk in November 2026, driven by hand.

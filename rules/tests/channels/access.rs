@@ -1,7 +1,6 @@
 //! Versions and grants: who may call what, since when, and what a refused caller is told.
 
 use rules::channels::{CallRefusal, ChannelCommand, KeyHash, Measured, Outcome, VersionState};
-use rules::machine::Refuse as _;
 use rules::name::Lang;
 use rules::testing::clock;
 

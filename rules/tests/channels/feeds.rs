@@ -11,7 +11,7 @@ use rules::channels::feed::{
     Batch, BatchState, Feed, FeedCommand, FeedDirection, FeedEvent, FeedRefusal, FeedSetup, Known,
     NewRecord, Own, Record, RecordState, Schedule, Totals, compare,
 };
-use rules::machine::{Machine as _, Recorded, Refuse as _};
+use rules::machine::{Machine as _, Recorded};
 use rules::testing::clock;
 use rules::time::Timestamp;
 use serde_json::json;

@@ -2,7 +2,6 @@
 
 use rules::channels::upstream::{first_segment, leaves_its_place};
 use rules::channels::{Channel, ChannelCommand, KeyHash, Probe, Setup, Upstream, trace};
-use rules::machine::Refuse as _;
 use serde_json::{Value, json};
 
 use crate::support::{Story, key, setup};

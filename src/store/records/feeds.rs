@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use rules::channels::feed::{FeedDirection, Known, Own, Record, RecordState, Totals};
-use rules::ids::FeedId;
+use rules::ids::{FeedId, HallId};
 use rules::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::conditions::Conditions;
 use super::db::{Fields, json};
-use super::{PAGE_MAX, Records, StoreError};
+use super::tickets::hall_ticket;
+use super::{HallTicket, PAGE_MAX, Records, StoreError};
 
 /// Rows removed at a time, so that nobody waits for the database meanwhile.
 const FORGET_PAGE: i64 = 5000;
@@ -544,6 +545,34 @@ impl Records {
             Ok((row.text("id")?, own))
         };
         Ok(self.db.rows(statement, read).await?.into_iter().collect())
+    }
+
+    /// Completed tickets of a hall that a feed does not have, from a day and an instant on, the earliest
+    /// first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn completed_tickets_beside(
+        &self,
+        feed: &FeedId,
+        hall: &HallId,
+        from_day: &str,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<HallTicket>, StoreError> {
+        let statement = sqlx::query(
+            "select t.hall, t.body from tickets as t \
+             where t.hall = $1 and t.day >= $2 and t.state = 'completed' and t.ended_at >= $3 \
+             and not exists (select 1 from feed_records as r \
+                 where r.feed = $4 and r.id = t.hall || '/' || cast(t.id as text)) \
+             order by t.ended_at, t.id limit $5",
+        );
+        let statement = statement
+            .bind(hall.as_str())
+            .bind(from_day)
+            .bind(since.millis());
+        let statement = statement.bind(feed.as_str()).bind(i64::from(limit));
+        self.db.rows(statement, hall_ticket).await
     }
 
     /// Records held back that the problem list has not been told of, the oldest first.

@@ -275,7 +275,7 @@ fn figures(state: &str, count: u64) -> Result<Figures, StoreError> {
     Ok(figures)
 }
 
-fn hall_ticket(row: &Fields<'_>) -> Result<HallTicket, StoreError> {
+pub(super) fn hall_ticket(row: &Fields<'_>) -> Result<HallTicket, StoreError> {
     Ok(HallTicket {
         hall: row.parsed("hall")?,
         ticket: row.json("body")?,

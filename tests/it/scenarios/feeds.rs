@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::cases::{fails, run, succeeds};
 use crate::harness::{Client, PATIENCE, Server, SetClock, list, number, text};
 
 async fn quick() -> Server {
@@ -115,7 +116,7 @@ async fn records_are_checked_corrected_or_held_back_with_their_originals() {
         let path = "/feeds/demand/batches/b1/corrections";
         admin.post(path, body).await
     };
-    let wrong = correct("Z8").await.refused(422, "still_wrong");
+    let wrong = correct("Z8").await.refused(422, "invalid_record");
     assert_eq!(wrong["faults"][0]["field"], "item");
     let made = correct("A1").await.expect(201);
     assert_eq!(
@@ -126,7 +127,7 @@ async fn records_are_checked_corrected_or_held_back_with_their_originals() {
         (&made["corrected_by"], &made["body"]["date"]),
         (&json!("admin"), &json!("2026-11-02"))
     );
-    correct("A1").await.refused(404, "not_in_quarantine");
+    correct("A1").await.refused(409, "not_in_quarantine");
     let face = show(&admin, "demand").await;
     assert_eq!(
         (&face["corrected"], &face["rejected"]),
@@ -584,5 +585,96 @@ async fn what_cannot_be_is_refused_and_nothing_changes() {
     assert_eq!(
         (&all["total"], &all["items"][0]["state"]),
         (&json!(1), &json!("open"))
+    );
+}
+
+/// AC-F04-2: a file of the hotline with 50 rows, 2 of them ill-formed: 48 are in, 2 in quarantine with
+/// their lines; a file whose header cannot be changes nothing; the same file again changes nothing.
+#[actix_web::test]
+async fn a_file_is_imported_with_its_ill_formed_rows_in_quarantine() {
+    let mut server = Server::start().await;
+    let admin = server.admin();
+    let hotline = setup(
+        "receive",
+        "ratings",
+        json!({"key": "order", "checks": checked()}),
+    );
+    feed(&admin, "hotline", hotline.clone()).await;
+    feed(&admin, "offline", hotline).await;
+    let folder = server.folder.path().to_owned();
+    let password = std::fs::read_to_string(folder.join("initial-admin-password")).unwrap();
+    let (file, broken) = (folder.join("hotline.csv"), folder.join("broken.csv"));
+    let rows = (1..=50).map(|n| match n {
+        17 => "H17,2026-11-02\n".to_owned(),
+        30 => "H30,someday,A1\n".to_owned(),
+        _ => format!("H{n},2026-11-02,A1\n"),
+    });
+    let rows: String = rows.collect();
+    std::fs::write(&file, format!("\u{feff}order,date,item\n{rows}")).unwrap();
+    std::fs::write(&broken, format!("order,date,date\n{rows}")).unwrap();
+    let import = async |path: &std::path::Path, feed: &str, target: Option<&str>| {
+        let (folder, password) = (folder.clone(), password.trim().to_owned());
+        let mut arguments = vec!["import", "records"];
+        let path = path.to_str().unwrap();
+        arguments.extend([path, "--feed", feed]);
+        arguments.extend(target.map(|_| "--target"));
+        arguments.extend(target);
+        let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+        let done = tokio::task::spawn_blocking(move || {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            run(&folder, &password, &arguments)
+        });
+        done.await.unwrap()
+    };
+    let base = server.base.clone();
+    let why = fails(&import(&broken, "hotline", Some(&base)).await, 2);
+    assert!(
+        why.contains("line 1") && why.contains("broken.csv"),
+        "{why}"
+    );
+    let none = admin.get("/feeds/hotline/batches").await.expect(200);
+    assert_eq!(none["total"], 0, "{none}");
+    let told = succeeds(&import(&file, "hotline", Some(&base)).await);
+    assert!(
+        told.contains("48 accepted, 0 corrected, 2 in quarantine, 0 known"),
+        "{told}"
+    );
+    assert!(
+        told.contains("line 18: ") && told.contains("line 31: date not_date someday"),
+        "{told}"
+    );
+    let held = admin.get("/feeds/hotline/quarantine").await.expect(200);
+    let lines: Vec<u64> = list(&held["items"])
+        .iter()
+        .map(|one| number(&one["row"]))
+        .collect();
+    assert_eq!(lines, [18, 31], "{held}");
+    let batch = admin
+        .get("/feeds/hotline/batches/hotline")
+        .await
+        .expect(200);
+    assert_eq!(
+        (&batch["state"], &batch["accepted"]),
+        (&json!("incomplete"), &json!(48))
+    );
+    let again = succeeds(&import(&file, "hotline", Some(&base)).await);
+    assert!(
+        again.contains("0 accepted, 0 corrected, 0 in quarantine, 50 known"),
+        "{again}"
+    );
+    // The same without a server, into the database.
+    let unknown = fails(&import(&file, "none", Some(&base)).await, 2);
+    assert!(unknown.contains("feed"), "{unknown}");
+    server.stop();
+    let told = succeeds(&import(&file, "offline", None).await);
+    assert!(
+        told.contains("48 accepted, 0 corrected, 2 in quarantine, 0 known"),
+        "{told}"
+    );
+    server.restart();
+    let face = show(&server.admin(), "offline").await;
+    assert_eq!(
+        (&face["accepted"], &face["rejected"]),
+        (&json!(48), &json!(2))
     );
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::check::FieldFault;
-use crate::machine::{RefusalKind, Refuse};
-use crate::name::Lang;
+use crate::machine::refuse_in_words;
+use crate::name::Name;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -57,84 +57,65 @@ impl FeedRefusal {
         }
     }
 
-    fn sentences(&self) -> (String, String) {
+    fn words(&self) -> Name {
         match self {
-            Self::InvalidField { field, reason } => (
+            Self::InvalidField { field, reason } => Name::new(
                 format!("字段 {field} 不正确：{reason}"),
                 format!("the field {field} {reason}"),
             ),
-            Self::NotSetUp => (
+            Self::NotSetUp => Name::new(
                 "该数据通道尚未登记".to_owned(),
                 "this feed is not set up".to_owned(),
             ),
-            Self::UnknownBatch { batch } => (
+            Self::UnknownBatch { batch } => Name::new(
                 format!("没有批次 {batch}"),
                 format!("there is no batch {batch}"),
             ),
-            Self::BatchExists { batch } => (
+            Self::BatchExists { batch } => Name::new(
                 format!("批次 {batch} 已存在"),
                 format!("batch {batch} exists already"),
             ),
-            Self::WrongDirection { direction } => (
+            Self::WrongDirection { direction } => Name::new(
                 format!("该数据通道的方向是 {direction}"),
                 format!("this feed's direction is {direction}"),
             ),
-            Self::NoTarget => (
+            Self::NoTarget => Name::new(
                 "该数据通道没有推送地址，由外部系统推送".to_owned(),
                 "this feed has no target: another system pushes for it".to_owned(),
             ),
-            Self::TooManyFeeds { max } => (
+            Self::TooManyFeeds { max } => Name::new(
                 format!("至多登记 {max} 个数据通道"),
                 format!("{max} feeds stand already"),
             ),
-            Self::TooManyRecords { max } => (
+            Self::TooManyRecords { max } => Name::new(
                 format!("一个批次至多 {max} 条记录，请另开批次"),
                 format!("a batch has {max} records at most: begin another"),
             ),
-            Self::TooManyAtOnce { max } => (
+            Self::TooManyAtOnce { max } => Name::new(
                 format!("一次至多提交 {max} 条记录"),
                 format!("{max} records may come in one request"),
             ),
-            Self::TooManyToCompare { max } => (
+            Self::TooManyToCompare { max } => Name::new(
                 format!("一次至多比对 {max} 条记录，请按批次比对"),
                 format!("{max} records may be compared at once: compare batch by batch"),
             ),
-            Self::NotInQuarantine { batch, record } => (
+            Self::NotInQuarantine { batch, record } => Name::new(
                 format!("批次 {batch} 的记录 {record} 不在隔离区"),
                 format!("record {record} of batch {batch} is not in quarantine"),
             ),
             Self::StillWrong { record, faults } => {
                 let fields: Vec<&str> = faults.iter().map(|one| one.field.as_str()).collect();
                 let fields = fields.join(", ");
-                (
+                Name::new(
                     format!("记录 {record} 仍不正确：{fields}"),
                     format!("record {record} is still wrong: {fields}"),
                 )
             }
         }
     }
-}
 
-impl std::fmt::Display for FeedRefusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.sentence(Lang::En))
-    }
-}
-
-impl std::error::Error for FeedRefusal {}
-
-impl Refuse for FeedRefusal {
-    fn kind(&self) -> RefusalKind {
-        match self {
-            Self::InvalidField { .. } | Self::StillWrong { .. } => RefusalKind::Invalid,
-            Self::NotSetUp | Self::UnknownBatch { .. } | Self::NotInQuarantine { .. } => {
-                RefusalKind::Unknown
-            }
-            _ => RefusalKind::Conflict,
-        }
-    }
-
-    fn code(&self) -> &'static str {
+    /// Stable; programs go by it.
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::InvalidField { .. } => "invalid_field",
             Self::NotSetUp => "unknown_feed",
@@ -147,15 +128,9 @@ impl Refuse for FeedRefusal {
             Self::TooManyAtOnce { .. } => "too_many_at_once",
             Self::TooManyToCompare { .. } => "too_many_to_compare",
             Self::NotInQuarantine { .. } => "not_in_quarantine",
-            Self::StillWrong { .. } => "still_wrong",
-        }
-    }
-
-    fn sentence(&self, lang: Lang) -> String {
-        let (zh, en) = self.sentences();
-        match lang {
-            Lang::Zh => zh,
-            Lang::En => en,
+            Self::StillWrong { .. } => "invalid_record",
         }
     }
 }
+
+refuse_in_words!(FeedRefusal);

@@ -1,6 +1,6 @@
 //! Feeds: data that is received or pushed by agreement, from its set-up to the correction of a record.
 //!
-//! * [`mod@self`]: set up, listed, one. * [`batches`]: opened, filled, told of, closed, sent again, compared.
+//! * Here: set up, listed, one. * [`batches`]: opened, filled, told of, closed, sent again, compared.
 //! * [`records`]: what came, what is held back, and its correction. * [`directory`]: organisations and
 //!   windows.
 
