@@ -9,6 +9,8 @@ pub mod answer;
 pub mod assets;
 pub mod board;
 pub mod cases;
+pub mod channels;
+pub mod charts;
 pub mod city;
 pub mod floor;
 pub mod frame;

@@ -14,11 +14,16 @@ use std::iter::Peekable;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::course::Bar;
+
 /// Buckets of one doubling, as a power of two.
 const SUB_BITS: u32 = 6;
 const SUB: usize = 1 << SUB_BITS;
 /// Blocks of [`SUB`] buckets: one for 0–63 µs, then one for each doubling up to 2³² µs.
 const BLOCKS: usize = 27;
+
+/// Buckets of a quarter of a doubling.
+const QUARTER: usize = SUB / 4;
 
 /// How far an estimate may be from the exact percentile, as a share of it.
 pub const RELATIVE_ERROR_MAX: f64 = 1.0 / 128.0;
@@ -37,14 +42,21 @@ const fn bucket_of(micros: u64) -> usize {
     ((shift as usize) << SUB_BITS) + (micros >> shift) as usize
 }
 
+/// The shortest duration in a bucket, in microseconds.
+const fn least_of(bucket: usize) -> u64 {
+    if bucket < SUB {
+        return bucket as u64;
+    }
+    let shift = bucket / SUB - 1;
+    ((SUB + bucket % SUB) as u64) << shift
+}
+
 /// The middle of a bucket, in microseconds.
 const fn middle_of(bucket: usize) -> u64 {
     if bucket < SUB {
         return bucket as u64;
     }
-    let shift = bucket / SUB - 1;
-    let low = ((SUB + bucket % SUB) as u64) << shift;
-    low + ((1 << shift) - 1) / 2
+    least_of(bucket) + (least_of(bucket + 1) - least_of(bucket) - 1) / 2
 }
 
 /// The rank of a percentile among `count` values, from 1: the smallest value that at least
@@ -112,6 +124,30 @@ impl Histogram {
             let counters = block.iter().enumerate().filter(|(_, count)| **count > 0);
             counters.map(move |(place, count)| (number * SUB + place, *count))
         })
+    }
+
+    /// The counts by quarters of a doubling, from the first to the last that holds something.
+    pub(super) fn bars(&self) -> Vec<Bar> {
+        let mut bars: Vec<Bar> = Vec::new();
+        let mut next = 0;
+        for (bucket, count) in self.buckets() {
+            let group = bucket / QUARTER;
+            if bars.is_empty() {
+                next = group;
+            }
+            for group in next..=group {
+                bars.push(Bar {
+                    from_micros: least_of(group * QUARTER),
+                    to_micros: least_of((group + 1) * QUARTER),
+                    calls: 0,
+                });
+            }
+            next = next.max(group + 1);
+            if let Some(last) = bars.last_mut() {
+                last.calls += u64::from(count);
+            }
+        }
+        bars
     }
 
     pub fn count(&self) -> u64 {

@@ -2,7 +2,8 @@
 //!
 //! * [`setup`]: what a channel is. * [`access`]: its versions, and who may call which.
 //! * [`tally`], [`histogram`], [`statistics`]: its calls in numbers, over sliding windows in fixed memory;
-//!   [`callers`]: who makes them; [`usual`]: how many are usual.
+//!   [`callers`]: who makes them; [`usual`]: how many are usual; [`course`]: what charts are drawn from.
+//! * [`abuse`]: who calls far more than usual, or is refused often.
 //! * [`call`]: the record of one call; [`masking`]: what of it is kept; [`path`]: which calls are of one kind.
 //! * [`access_log`]: calls from the logs of web servers.
 //! * [`feed`]: data received and pushed by agreement, batch by batch.
@@ -13,11 +14,13 @@
 //! A *call* is one request and what came back. It is *carried out* and succeeds or fails, or it is
 //! *refused* because its caller is not allowed.
 
+pub mod abuse;
 pub mod access;
 pub mod access_log;
 pub mod call;
 pub mod callers;
 pub mod channel;
+pub mod course;
 pub mod event;
 pub mod feed;
 pub mod health;

@@ -26,11 +26,11 @@ impl Slot {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.tally.asked() == 0
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.tally.add(&other.tally);
         self.shape = match (&self.shape, &other.shape) {
             (Some(one), Some(two)) => Some(one.plus(two)),

@@ -162,6 +162,8 @@ pub struct Statistics {
     callers: Callers,
     usual: Usual,
     last_call_at: Option<Timestamp>,
+    #[serde(default)]
+    last_success_at: Option<Timestamp>,
     /// Calls and refusals since the channel was set up.
     total: Tally,
 }
@@ -207,6 +209,7 @@ impl Statistics {
             callers: Callers::default(),
             usual: Usual::default(),
             last_call_at: None,
+            last_success_at: None,
             total: Tally::default(),
         }
     }
@@ -225,6 +228,9 @@ impl Statistics {
         let now = Timestamp::from_millis(self.now);
         self.callers.record(call, now);
         self.last_call_at = Some(now);
+        if call.outcome == Outcome::Ok {
+            self.last_success_at = Some(now);
+        }
         if let (Some(micros), true) = (call.micros, call.outcome != Outcome::Refused) {
             let grown = self.open.histogram.record(micros) | self.five_minutes.record(micros);
             if grown {
@@ -340,6 +346,37 @@ impl Statistics {
         }
     }
 
+    /// The slots of a window that hold calls, the oldest first, the one under way as the last; and
+    /// their width in milliseconds.
+    pub(super) fn slots(&self, window: Window) -> (Vec<Slot>, i64) {
+        let after = self.now - window.millis();
+        let (ring, width, under_way): (&Ring, i64, &[&Ring]) = match window {
+            Window::Minute | Window::FiveMinutes => (&self.seconds, TICK, &[]),
+            Window::Hour => (&self.minutes, 5 * MINUTE, &[&self.minutes]),
+            Window::Day => (&self.hours, HOUR, &[&self.minutes, &self.hours]),
+        };
+        let mut last = Slot::at(ring.begin(self.now));
+        for ring in under_way {
+            last.add(ring.pending());
+        }
+        last.add(&Slot {
+            from: self.open.from,
+            tally: self.open.tally.clone(),
+            shape: Some(self.open.histogram.shape()),
+        });
+        let closed = ring.since(after).cloned();
+        let all = closed.chain([last]).filter(|slot| !slot.is_empty());
+        (all.collect(), width)
+    }
+
+    /// The times of a window.
+    pub(super) fn histogram(&self, window: Window) -> Histogram {
+        match window {
+            Window::FiveMinutes => self.five_minutes.clone(),
+            _ => self.sum(window).0.histogram,
+        }
+    }
+
     /// What a window holds, and since when; the times of five minutes are in the running sum.
     fn sum(&self, window: Window) -> (Sum, i64) {
         let after = self.now - window.millis();
@@ -416,6 +453,11 @@ impl Statistics {
 
     pub const fn usual(&self) -> &Usual {
         &self.usual
+    }
+
+    /// When a call that succeeded was last heard of.
+    pub const fn last_success_at(&self) -> Option<Timestamp> {
+        self.last_success_at
     }
 
     /// When a call, carried out or refused, was last heard of.

@@ -1,5 +1,6 @@
 //! API channels: statistics, health, versions and grants, calls, batches.
 
+mod abuse;
 mod access;
 mod access_logs;
 mod calls;

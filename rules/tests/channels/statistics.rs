@@ -282,3 +282,47 @@ fn a_busy_channel_of_one_kind_of_call_keeps_all_its_times_in_far_less() {
     }
     assert_eq!(Tally::default().success_percent(), None);
 }
+
+/// The slots of a window add up to the window, lie in order and do not overlap; the bars of its times
+/// too, and each call is in the bar that its time lies in.
+#[test]
+fn a_window_slot_by_slot_and_time_by_time_is_the_window() {
+    let start = clock("09:00");
+    let mut statistics = Statistics::new(start);
+    let mut at = start;
+    for n in 0..2_000_u64 {
+        at = at.plus_secs(n % 23);
+        let micros = 900 + n * n % 70_000;
+        statistics.record(&measured(micros), SLOW, ZONE, at);
+    }
+    statistics.advance(ZONE, at);
+    for window in Window::ALL {
+        let whole = statistics.figures(window, ZONE);
+        let course = statistics.course(window);
+        let sum: u64 = course.iter().map(|one| one.times.calls).sum();
+        assert_eq!(sum, whole.times.calls, "{window:?}");
+        assert!(
+            course
+                .iter()
+                .all(|one| one.times.calls > 0 && one.from < one.until)
+        );
+        let in_order = course.windows(2).all(|pair| pair[0].until <= pair[1].from);
+        assert!(in_order, "{course:?}");
+        assert!(course[0].from >= whole.from, "{window:?}");
+        assert!(course.last().is_some_and(|last| last.until > at));
+        let longest = course.iter().filter_map(|one| one.times.max_ms);
+        assert_eq!(longest.reduce(f64::max), whole.times.max_ms);
+        let bars = statistics.distribution(window);
+        assert_eq!(bars.iter().map(|bar| bar.calls).sum::<u64>(), sum);
+        let side_by_side = bars
+            .windows(2)
+            .all(|pair| pair[0].to_micros == pair[1].from_micros);
+        assert!(side_by_side && bars[0].calls > 0, "{bars:?}");
+        let least = whole.tally.min_micros;
+        assert!((bars[0].from_micros..bars[0].to_micros).contains(&least));
+        let (most, last) = (whole.tally.max_micros, bars[bars.len() - 1]);
+        assert!((last.from_micros..last.to_micros).contains(&most));
+    }
+    assert!(Statistics::new(start).course(Window::Day).is_empty());
+    assert!(Statistics::new(start).distribution(Window::Day).is_empty());
+}
