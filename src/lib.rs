@@ -19,6 +19,7 @@ mod http_client;
 pub mod metrics;
 pub mod notices;
 pub mod occupancy;
+pub mod ops;
 pub mod print_bridge;
 pub mod raters;
 pub mod replay;
@@ -61,6 +62,7 @@ use crate::notices::Ways;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
 use crate::occupancy::Occupancies;
+use crate::ops::Ops;
 use crate::raters::Raters;
 use crate::strips::Wires;
 use crate::vitals::Collector;
@@ -188,6 +190,7 @@ impl Application {
         };
         let alerting = Alerting::start(&system, desk.clone(), watched, every).await?;
         let gateway = Gateway::start(channels.clone(), settings.gateway.parallel);
+        let (ops, asked) = Ops::new();
         let app = Data::new(App {
             gateway,
             system,
@@ -209,10 +212,12 @@ impl Application {
             vitals,
             own: Own::default(),
             spans: Spans::new(!settings.telemetry.otlp_endpoint.is_empty()),
+            ops,
             clips: voice::load(&settings.voice_dir()),
             settings,
             started,
         });
+        actix_web::rt::spawn(ops::tell_for_ever(app.clone(), asked));
         let server = serve(listener, app.clone())?;
         Ok(Self {
             address,

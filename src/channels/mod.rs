@@ -308,14 +308,17 @@ impl ChannelSource {
     }
 }
 
+/// Of the product's own interfaces, which all run on this machine, one stands for all: one full disk is
+/// one alert.
+const STANDS_FOR_OWN: &str = "own-halls";
+
 /// What is known of a channel beside its calls. One that calls go through runs on this machine.
 fn beyond(channel: &Channel, node: Node) -> Beyond {
-    let here = |setup: &Setup| setup.direction == Direction::Through;
+    let through = |setup: &Setup| setup.direction == Direction::Through;
+    let own = channel.id().is_some_and(|id| id.as_str() == STANDS_FOR_OWN);
+    let here = own || channel.setup().is_some_and(through);
     Beyond {
-        node: match channel.setup().is_some_and(here) {
-            true => node,
-            false => Node::default(),
-        },
+        node: if here { node } else { Node::default() },
         ..Beyond::default()
     }
 }

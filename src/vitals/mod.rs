@@ -3,7 +3,7 @@
 //! page, the rules.
 //!
 //! A sample costs one query, one question to each actor, and the reading of a few small files. Whoever
-//! does not answer within [`PATIENCE`] is counted as silent; a sample never waits for longer.
+//! does not answer within a second is counted as silent; a sample never waits for longer.
 
 pub mod machine;
 

@@ -40,6 +40,7 @@ use crate::metrics::spans::Spans;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
 use crate::occupancy::Occupancies;
+use crate::ops::Ops;
 use crate::raters::Raters;
 use crate::store::Records;
 use crate::store::records::{AuditEntry, StoreError};
@@ -86,6 +87,8 @@ pub struct App {
     pub lanes: Lanes,
     /// How the process and what it leans on do.
     pub vitals: Collector,
+    /// The live topics of the operations centre.
+    pub ops: Ops,
     /// What is spoken with.
     pub clips: Clips,
     pub settings: Settings,
@@ -213,6 +216,7 @@ pub fn configure(config: &mut ServiceConfig) {
                         .configure(routes::receivers::configure)
                         .configure(routes::alerts::configure)
                         .configure(routes::silences::configure)
+                        .configure(routes::ops::configure)
                         .configure(routes::channels::configure)
                         .configure(routes::feeds::configure)
                         .configure(routes::rules::configure)

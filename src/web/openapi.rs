@@ -9,8 +9,8 @@ use crate::web::routes::strips;
 use crate::web::routes::visitors;
 use crate::web::routes::{
     accounts, alerts, audit, cases, channels, devices, feeds, floor, halls, journeys, messages,
-    notice, occupancy, people, problems, raters, receivers, rules, session, silences, telemetry,
-    ticket_lists, tickets, voice, windows, work_orders,
+    notice, occupancy, ops, people, problems, raters, receivers, rules, session, silences,
+    telemetry, ticket_lists, tickets, voice, windows, work_orders,
 };
 
 #[derive(OpenApi)]
@@ -113,6 +113,8 @@ use crate::web::routes::{
         silences::list,
         silences::add,
         silences::end,
+        channels::charts::chart,
+        channels::usage::usage,
         channels::setup::list,
         channels::setup::set_up,
         channels::setup::show,
@@ -147,6 +149,7 @@ use crate::web::routes::{
         feeds::records::anomalies,
         feeds::directory::show,
         feeds::directory::load,
+        ops::show,
         rules::list,
         rules::variables,
         rules::check,

@@ -51,7 +51,7 @@ use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use crate::vitals::OpenSocket;
 use crate::web::App;
-use crate::web::access::{Action, Principal};
+use crate::web::access::{Action, Principal, Scope};
 use crate::web::auth::proofs;
 use crate::web::caller::address_of;
 use crate::web::error::{Problem, lang_of};
@@ -487,6 +487,7 @@ impl ScreenSocket {
             Ok(watch) => {
                 self.hear_notices(&topic);
                 let app = Arc::clone(&self.app);
+                let scope = self.principal().map(|principal| principal.scope);
                 let viewer = match &self.who {
                     Who::Viewer(hall) => Some(hall.clone()),
                     Who::Known { .. } | Who::Holder(_) => None,
@@ -497,7 +498,7 @@ impl ScreenSocket {
                             topic,
                             code: "forbidden",
                         }),
-                        _ => find(app, topic, watch, since).await,
+                        _ => find(app, topic, watch, scope, since).await,
                     }
                 }));
             }
@@ -580,6 +581,15 @@ impl ScreenSocket {
                 let hall: HallId = rest.parse().map_err(|_| "unknown_topic")?;
                 principal.may_in(Action::SeeAlerts, &hall)
             }
+            "ops" | "channels" if rest.is_empty() => {
+                principal.may(Action::SeeChannels) && principal.scope.everywhere()
+            }
+            "ops" | "channels" => {
+                let hall: HallId = rest.parse().map_err(|_| "unknown_topic")?;
+                principal.may_in(Action::SeeChannels, &hall)
+            }
+            // Whose it is, is seen when it is found.
+            "channel" => principal.may(Action::SeeChannels),
             "device" | "rating" => {
                 principal.device() == Some(rest) || self.manages(&principal, rest)
             }
@@ -721,11 +731,28 @@ impl ScreenSocket {
     }
 }
 
-/// Finds a topic; a ticket's and a hall's alerts are made known first.
+/// Makes a channel's topic known to whoever may see the channel.
+async fn open_channel(app: &App, channel: &str, scope: &Scope) -> Result<(), &'static str> {
+    let known = channel.parse().ok().and_then(|id| app.channels.get(&id));
+    let watched = known.ok_or("unknown_topic")?;
+    let hall = watched.desk.read(|channel, _| {
+        let setup = channel.setup();
+        setup.map(|setup| setup.hall.clone())
+    });
+    let hall = hall.await.flatten().ok_or("unknown_topic")?;
+    if !scope.holds_any(hall.as_ref()) {
+        return Err("forbidden");
+    }
+    app.ops.open_channel(watched.id.clone()).await;
+    Ok(())
+}
+
+/// Finds a topic; a ticket's, a channel's, and a hall's alerts and operations are made known first.
 async fn find(
     app: Arc<App>,
     topic: String,
     watch: Option<Token>,
+    scope: Option<Scope>,
     since: Option<u64>,
 ) -> Result<(Arc<Topic>, Option<u64>), NoTopic> {
     let unknown = |topic: String| NoTopic {
@@ -769,6 +796,18 @@ async fn find(
             return Err(unknown(topic));
         };
         app.occupancies.open(&hall, app.now());
+    }
+    if let Some(("ops" | "channels", hall)) = topic.split_once('.') {
+        let Ok((hall, _)) = app.hall(hall) else {
+            return Err(unknown(topic));
+        };
+        app.ops.open_hall(hall).await;
+    }
+    if let Some(channel) = topic.strip_prefix("channel.") {
+        let opened = open_channel(&app, channel, &scope.unwrap_or_default()).await;
+        if let Err(code) = opened {
+            return Err(NoTopic { topic, code });
+        }
     }
     match app.system.hub.send(Find(topic.clone())).await {
         Ok(Some(found)) => Ok((found, since)),

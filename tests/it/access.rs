@@ -292,6 +292,7 @@ fn attempts() -> Vec<Attempt> {
         None,
     );
     add(ForAllHalls, get, "/alerts/load", None);
+    add(Anywhere(SeeChannels), get, "/ops", None);
     for path in [
         "/channels",
         "/channels/none",
@@ -307,6 +308,9 @@ fn attempts() -> Vec<Attempt> {
         "/channels/none/calls/summary",
         None,
     );
+    add(Anywhere(SeeChannels), get, "/channels/usage", None);
+    let chart = "/channels/none/charts/calls.svg";
+    add(Anywhere(SeeChannels), get, chart, None);
     add(Anywhere(ManageChannels), put, "/channels/none", Some(&none));
     for path in [
         "versions",

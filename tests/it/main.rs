@@ -22,6 +22,7 @@ mod live_feed;
 mod loader;
 mod metrics;
 mod notices;
+mod ops;
 mod outage;
 mod print_bridge;
 mod recovery;

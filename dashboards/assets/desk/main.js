@@ -11,12 +11,14 @@ import { tell } from "./siren.js";
 import { alertsTab } from "./alerts.js";
 import { casesTab } from "./cases.js";
 import { ordersTab, problemsTab } from "./orders.js";
-import { channelsTab } from "./channels.js";
+import { channelsTab } from "../ops/channels.js";
+import { texts as opsTexts } from "../ops/strings.js";
 import { messagesTab } from "./messages.js";
 import { rulesTab } from "./rules.js";
 import { silencesTab } from "./silences.js";
 
 addTexts(texts);
+addTexts(opsTexts);
 
 const LATE_PASS_MS = 5000; // the rules are checked each second
 
@@ -77,6 +79,7 @@ function open() {
   const names = mine();
   const [asked, rest] = location.hash.slice(1).split("?");
   const name = names.includes(asked) ? asked : names[0];
+  if (tab && tab.view && tab.view.close) tab.view.close();
   fill($("tabs"), names.map((one) => h("a", { href: "#" + one, "data-tab": one, "aria-current": one === name ? "page" : null }, t("desk." + one))));
   document.title = t("desk." + name) + " · " + t("desk.title");
   $("main").className = "tab-" + name;

@@ -51,11 +51,19 @@ export function foldAlerts(data, delta) {
   return next;
 }
 
-/** One frame folded into what a topic said so far. Queue, window and ticket frames are always whole. */
+/** The snapshot of `channels` after one delta: channels that changed or are gone, and the sums over all. */
+export function foldChannels(data, delta) {
+  const gone = new Set(delta.gone || []);
+  for (const one of delta.items || []) gone.add(one.id);
+  return Object.assign({}, data, delta, { items: (data.items || []).filter((one) => !gone.has(one.id)).concat(delta.items || []) });
+}
+
+/** One frame folded into what a topic said so far. Queue, window, ticket, channel and operations frames are always whole. */
 export function fold(topic, data, frame) {
   if (frame.kind === "snapshot" || !data) return frame.data;
   if (topic.startsWith("hall.")) return foldHall(data, frame.data);
   if (/^alerts(\.|$)/.test(topic)) return foldAlerts(data, frame.data);
+  if (/^channels(\.|$)/.test(topic)) return foldChannels(data, frame.data);
   if (topic === "city") return foldCity(data, frame.data);
   return frame.data;
 }

@@ -14,7 +14,7 @@ const ASK_AGAIN_MS = 5000;
 const now = () => performance.now();
 
 /** Frames of these carry the whole object, so a missed one does no harm. */
-const isWhole = (topic) => /^(queue|window|ticket|device|voice|occupancy|rating)\./.test(topic);
+const isWhole = (topic) => /^((queue|window|ticket|device|voice|occupancy|rating|channel)\.|ops(\.|$))/.test(topic);
 
 /**
  * Loads the page again, after the server has shown that it can serve it: a page that is loaded while the server is

@@ -309,7 +309,7 @@ fn small<T: TryFrom<i64>>(number: Option<i64>) -> Option<T> {
     number.and_then(|number| T::try_from(number).ok())
 }
 
-fn call(row: &Fields<'_>) -> Result<Call, StoreError> {
+pub(super) fn call(row: &Fields<'_>) -> Result<Call, StoreError> {
     let channel = row.text("channel")?;
     let body: Value = row.json("body")?;
     let part = |name: &str| body.get(name).filter(|part| !part.is_null()).cloned();

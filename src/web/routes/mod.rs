@@ -21,6 +21,7 @@ pub mod messages;
 pub mod metrics;
 pub mod notice;
 pub mod occupancy;
+pub mod ops;
 pub mod pages;
 pub mod people;
 pub mod problems;

@@ -47,6 +47,7 @@ pub fn configure(config: &mut ServiceConfig) {
         ("/floor/{hall}", "floor"),
         ("/desk", "desk"),
         ("/rater", "rater"),
+        ("/ops", "ops"),
     ] {
         config.service(resource(path).route(web::get().to(
             move |request: HttpRequest, app: Data<App>, query: Query<PageQuery>| async move {

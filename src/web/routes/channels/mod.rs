@@ -1,12 +1,14 @@
 //! API channels: set up, their versions and grants, their calls, and what the calls say.
 
 pub mod calls;
+pub mod charts;
 pub mod export;
 pub mod grants;
 pub mod probes;
 pub mod setup;
 pub mod summary;
 pub mod telling;
+pub mod usage;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -31,13 +33,16 @@ use crate::web::error::Problem;
 use crate::web::routes::answer;
 
 pub fn configure(config: &mut ServiceConfig) {
+    // Before the channels themselves, of which none may have this name.
     config
+        .configure(usage::configure)
         .configure(setup::configure)
         .configure(grants::configure)
         .configure(probes::configure)
         .configure(summary::configure)
         .configure(export::configure)
         .configure(telling::configure)
+        .configure(charts::configure)
         .configure(calls::configure);
 }
 

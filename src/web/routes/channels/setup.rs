@@ -51,6 +51,9 @@ async fn set_up(change: Change, id: Path<String>) -> Result<HttpResponse, Proble
     let channel: ChannelId = id
         .parse()
         .map_err(|_| Problem::invalid("channel", "is no id of a channel"))?;
+    if channel.as_str() == "usage" {
+        return Err(Problem::invalid("channel", "is not called usage"));
+    }
     if app.channels.get(&channel).is_some() {
         find(app, caller, Action::ManageChannels, &id).await?;
     }
@@ -103,7 +106,8 @@ async fn show(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpRe
     Ok(HttpResponse::Ok().json(face))
 }
 
-pub(super) fn detail(channel: &Channel, now: Timestamp) -> Value {
+/// What the page of a channel shows.
+pub(crate) fn detail(channel: &Channel, now: Timestamp) -> Value {
     let mut face = channel.face();
     let windows = [
         Window::Minute,
