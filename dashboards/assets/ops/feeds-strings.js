@@ -1,0 +1,14 @@
+// The texts of feeds, Chinese first. {…} is filled in.
+export const texts = {
+  "feed.none": ["还没有登记数据任务", "No feeds yet"], "feed.name": ["数据任务", "Feed"], "feed.direction": ["方向", "Direction"], "feed.receive": ["接收", "received"], "feed.push": ["推送", "pushed"],
+  "feed.state": ["状态", "State"], "feed.late": ["▲ 逾期", "▲ late"], "feed.incomplete": ["◆ 不完整", "◆ incomplete"], "feed.ok": ["● 正常", "● in order"], "feed.empty": ["○ 暂无数据", "○ no data yet"],
+  "feed.last": ["最近数据", "Last data"], "feed.due": ["应到", "Due"], "feed.missed": ["缺 {n} 期", "{n} missed"], "feed.late-by": ["逾期 {n} 分钟", "{n} min late"], "feed.any-time": ["不定时", "at any time"],
+  "feed.received": ["条数", "Records"], "feed.arrived": ["到达", "Arrived"], "feed.corrected": ["已纠正", "Corrected"], "feed.rejected": ["隔离", "Held back"], "feed.failed": ["推送失败", "Failed"], "feed.waiting": ["待推送", "Waiting"],
+  "feed.first-pass": ["一次成功", "First pass"], "feed.success": ["最终成功", "In the end"], "feed.batch": ["批次", "Batch"], "feed.batches": ["批次", "Batches"], "feed.no-batches": ["还没有批次", "No batches yet"], "feed.retry": ["立即重发", "Send again now"], "feed.again": ["已安排重发 {n} 条", "{n} are sent again"],
+  "feed.open": ["未开始", "open"], "feed.receiving": ["接收中", "receiving"], "feed.sending": ["推送中", "sending"], "feed.reconciled": ["完整", "complete"], "feed.corrected-state": ["已补全", "complete after correction"],
+  "feed.quarantine": ["隔离区", "Quarantine"], "feed.no-quarantine": ["没有被隔离的记录", "Nothing is held back"], "feed.row": ["行", "Row"], "feed.record": ["记录", "Record"], "feed.faults": ["原因", "Why"], "feed.correct": ["纠正", "Correct"], "feed.not-yours": ["查看记录内容需要运维工程师权限", "Contents are for engineers"],
+  "feed.correct-title": ["纠正记录 {id}", "Put record {id} right"], "feed.original": ["原值 {value}", "was {value}"], "feed.save": ["保存", "Save"], "feed.cancel": ["取消", "Cancel"], "feed.masked": ["已脱敏的字段请重新填写完整", "Type hidden fields again in full"],
+  "feed.history": ["已纠正的记录", "Put right"], "feed.by": ["纠正人", "By"], "feed.at": ["时间", "When"], "feed.change": ["更正", "Change"], "feed.source": ["数据源", "its source"],
+  "feed.gaps": ["中断记录", "Gaps"], "feed.gap": ["{since} 至 {until}，缺 {n} 期", "{since} to {until}, {n} missed"], "feed.compared": ["比对", "Compared"], "feed.differs": ["缺 {missing} · 多 {extra} · 不同 {different}", "{missing} missing · {extra} extra · {different} different"], "feed.anomalies": ["异常整改", "Anomalies"], "feed.fixed": ["{fixed} / {found}（{percent}%），未整改单位：{units}", "{fixed} of {found} fixed ({percent} %), open: {units}"],
+  "feed.missing": ["缺少", "is missing"], "feed.not_text": ["不是文本", "is no text"], "feed.not_number": ["不是数字", "is no number"], "feed.not_date": ["不是日期", "is no date"], "feed.unknown_code": ["代码未登记", "is an unknown code"], "feed.unknown_window": ["窗口不在目录中", "is a window not in the directory"], "feed.above_limit": ["超过限值", "exceeds its limit"], "feed.not_object": ["不是对象", "is no object"], "feed.unreadable": ["无法读取", "cannot be read"],
+};
