@@ -33,12 +33,20 @@ async fn a_record_in_quarantine_is_put_right_on_the_page() {
         .until("document.querySelector('[data-record=H2]')")
         .await;
     let list = browser.text("[data-feed=hotline]").await;
-    assert!(list.contains("热线工单") && list.contains("不完整"), "{list}");
+    assert!(
+        list.contains("热线工单") && list.contains("不完整"),
+        "{list}"
+    );
     let held = browser.text("[data-record=H2]").await;
-    assert!(held.contains("不是日期") && held.contains("someday"), "{held}");
+    assert!(
+        held.contains("不是日期") && held.contains("someday"),
+        "{held}"
+    );
     browser.shot("feeds").await;
     browser.click("[data-record=H2] [data-do=correct]").await;
-    browser.until("document.querySelector('dialog input[name=date]')").await;
+    browser
+        .until("document.querySelector('dialog input[name=date]')")
+        .await;
     let set = |value: &str| {
         format!("document.querySelector('dialog input[name=date]').value = '{value}'")
     };

@@ -14,6 +14,7 @@ mod cases;
 mod desk_page;
 mod desks;
 mod device_pages;
+mod feeds_page;
 mod follow;
 mod gateway;
 mod harness;

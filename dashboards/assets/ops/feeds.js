@@ -1,6 +1,6 @@
 // Data received and pushed by agreement: feeds, their batches, what is held back, and its correction.
-// mount(root, {get, post, put, t, lang}) paints into root and asks again every few seconds; close() ends that.
-import { addTexts, number, nameOf } from "../lib/i18n.js";
+import { get, post } from "../lib/api.js";
+import { addTexts, number, nameOf, t } from "../lib/i18n.js";
 import { h, fill, openDialog, swap, calmly } from "../lib/dom.js";
 import { texts } from "./feeds-strings.js";
 
@@ -27,8 +27,8 @@ function table(heads, rows, none) {
 }
 const num = (value) => h("td.num", null, value);
 
-export function mount(root, context) {
-  const { get, post, t } = context;
+/** The tab; it asks again every few seconds until it is closed. */
+export function dataTab(root) {
   const seen = { feeds: null, detail: null, batches: [], held: null, fixed: [], anomalies: null, fault: null, told: "" };
   let chosen = new URLSearchParams((location.hash.split("?")[1] || "")).get("feed");
   let over = false;

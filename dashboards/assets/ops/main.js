@@ -10,13 +10,14 @@ import { clock } from "../desk/parts.js";
 import { texts } from "./strings.js";
 import { nowTab } from "./now.js";
 import { channelsTab } from "./channels.js";
+import { dataTab } from "./feeds.js";
 import { usageTab } from "./usage.js";
 
 addTexts(deskTexts);
 addTexts(texts);
 
 /** Tabs in their order; the first is where one starts. */
-const TABS = { now: nowTab, channels: channelsTab, usage: usageTab };
+const TABS = { now: nowTab, channels: channelsTab, data: dataTab, usage: usageTab };
 
 const page = {
   who: null,
