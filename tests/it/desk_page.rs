@@ -91,7 +91,7 @@ remedies = ["open_window", "work_order"]
 "#;
 
 /// The page scrolls, a text of the bar, a button or a number is cut off, or a text has no words.
-const FAULTS: &str = "(() => { const bad = []; const page = document.documentElement; \
+pub const FAULTS: &str = "(() => { const bad = []; const page = document.documentElement; \
     if (page.scrollWidth > innerWidth || page.scrollHeight > innerHeight) bad.push('the page scrolls'); \
     for (const node of document.querySelectorAll('.btn, .chip, .tabs a, .count b, .bar h1, .row .what, .row .state, .load-one')) { \
       if (!node.offsetParent) continue; const box = node.getBoundingClientRect(); \

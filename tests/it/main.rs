@@ -24,6 +24,7 @@ mod loader;
 mod metrics;
 mod notices;
 mod ops;
+mod ops_page;
 mod outage;
 mod print_bridge;
 mod recovery;

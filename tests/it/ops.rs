@@ -54,6 +54,76 @@ fn ids(items: &Value) -> Vec<&str> {
     list(items).iter().map(|one| text(&one["id"])).collect()
 }
 
+/// AC-F03-1: of eight interfaces one is down and one degraded: 6/1/1, and the group is down.
+#[actix_web::test]
+async fn what_is_broken_comes_first_and_only_from_within_ones_halls() {
+    let server = Server::start().await;
+    let admin = server.hall("H1", 1).await;
+    for n in 0..6 {
+        channel(&admin, &format!("m{n}"), None, "ministry", (3, 0)).await;
+    }
+    channel(&admin, "slow", Some("H1"), "ministry", (28, 2)).await;
+    channel(&admin, "dead", None, "ministry", (0, 5)).await;
+    let fits = |view: &Value| !view["vitals"].is_null() && list(&view["broken"]).len() >= 2;
+    let all = view(&admin, fits).await;
+    let channels: Vec<&Value> = list(&all["broken"])
+        .iter()
+        .filter(|one| one["kind"] == "channel")
+        .collect();
+    assert_eq!(
+        (&channels[0]["id"], &channels[0]["state"]),
+        (&json!("dead"), &json!("down"))
+    );
+    assert_eq!(channels[0]["severity"], "critical");
+    assert_eq!(channels[0]["detail"]["failures"], 5);
+    assert_eq!(
+        (&channels[1]["id"], &channels[1]["severity"]),
+        (&json!("slow"), &json!("warning"))
+    );
+    let group = &all["channels"]["groups"]["ministry"];
+    assert_eq!(
+        (
+            number(&group["healthy"]),
+            number(&group["degraded"]),
+            number(&group["down"])
+        ),
+        (6, 1, 1)
+    );
+    assert_eq!(group["health"], "down");
+    let vitals = &all["vitals"];
+    assert_eq!(
+        (&vitals["bus"], &vitals["database"]["kind"]),
+        (&json!("in_process"), &json!("sqlite"))
+    );
+    assert!(
+        vitals["database"]["round_trip_ms"].as_f64() > Some(0.0),
+        "{vitals}"
+    );
+    assert!(
+        vitals["disk"]["data_bytes"].as_f64() > Some(10_000.0),
+        "{vitals}"
+    );
+    let kinds: Vec<&str> = list(&vitals["actors"])
+        .iter()
+        .map(|one| text(&one["kind"]))
+        .collect();
+    assert!(
+        ["hall", "window", "channel", "alert_desk"]
+            .iter()
+            .all(|kind| kinds.contains(kind)),
+        "{kinds:?}"
+    );
+    assert!(
+        list(&vitals["actors"]).iter().all(|one| one["silent"] == 0),
+        "{vitals}"
+    );
+    let local = server.person("li", "engineer", &["H1"]).await;
+    let own = view(&local, |view| !list(&view["broken"]).is_empty()).await;
+    assert_eq!(ids(&own["broken"]), ["slow"]);
+    assert!(own["vitals"].is_null(), "{own}");
+    assert_eq!(number(&own["channels"]["all"]["down"]), 0);
+}
+
 /// A device that lost a function is broken until it says that all is well again.
 #[actix_web::test]
 async fn a_kiosk_without_paper_is_broken_until_it_has_some() {
