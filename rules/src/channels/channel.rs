@@ -284,7 +284,8 @@ impl Channel {
     /// hour ends within them what is usual lies between the two hours, as near as can be.
     fn frequency(&self, calls: u64, now: Timestamp) -> Option<Frequency> {
         let secs = Window::FiveMinutes.secs();
-        let watched_from = self.statistics.watched_from().max(self.judged_from);
+        let watched_from = self.statistics.watched_from();
+        let watched_from = watched_from.max(self.judged_from).max(self.set_up_at);
         (now.secs_since(watched_from) >= secs).then_some(())?;
         let calls_per_minute = calls as f64 * 60.0 / secs as f64;
         let usual = |at| self.statistics.usual_at(self.time_zone(), at);
@@ -598,7 +599,6 @@ impl Machine for Channel {
                     self.id = Some(channel.clone());
                     self.set_up_at = at;
                     self.health_since = at;
-                    self.judged_from = at;
                     self.statistics = Statistics::new(at);
                 }
                 self.setup = Some(setup.clone());

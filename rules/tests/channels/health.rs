@@ -55,6 +55,22 @@ fn calls_that_are_recorded_together_turn_it_only_once() {
     assert_eq!(story.turns(), ["healthy-down", "down-healthy"]);
 }
 
+/// Shares are judged by slots of ten seconds, and the set-up falls within one.
+#[test]
+fn calls_told_in_the_moment_of_the_set_up_are_judged_too() {
+    let mut story = Story::set_up_at("09:00:04", setup());
+    for n in 0..30 {
+        let outcome = if n % 10 == 9 {
+            Outcome::Failed
+        } else {
+            Outcome::Ok
+        };
+        story.records(&call(outcome, 100));
+    }
+    story.at("09:01");
+    assert_eq!(story.turns(), ["healthy-degraded"]);
+}
+
 #[test]
 fn shares_of_failures_degrade_it_from_enough_calls_on_and_until_clearly_better() {
     let mut story = Story::new(setup());

@@ -57,10 +57,14 @@ pub(crate) fn call(outcome: Outcome, millis: u64) -> Measured<'static> {
 impl Story {
     /// Set up on Monday at 09:00.
     pub(crate) fn new(setup: Setup) -> Self {
+        Self::set_up_at("09:00", setup)
+    }
+
+    pub(crate) fn set_up_at(time: &str, setup: Setup) -> Self {
         let mut story = Self {
             channel: Channel::default(),
             journal: Vec::new(),
-            now: clock("09:00"),
+            now: clock(time),
         };
         let channel = "sms".parse().expect("an id");
         story.does(ChannelCommand::SetUp { channel, setup });
