@@ -296,7 +296,7 @@ impl Application {
         {
             warn!("the last calls through the gateway are not recorded");
         }
-        app.channels.keep_all().await;
+        app.channels.keep_each().await;
         app.feeds.keep_all().await;
         app.desk.keep_snapshot().await;
         let _ = app.system.supervisor.send(KeepAll).await;

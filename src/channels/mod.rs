@@ -236,6 +236,13 @@ impl Channels {
         }
     }
 
+    /// Keeps a snapshot of each channel, so that the next start has nothing to read again.
+    pub async fn keep_each(&self) {
+        for watched in self.all() {
+            watched.desk.keep_snapshot().await;
+        }
+    }
+
     /// Keeps a snapshot of each channel that has counted since the last one.
     pub async fn keep_all(&self) {
         for watched in self.all() {
