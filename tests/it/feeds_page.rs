@@ -13,7 +13,7 @@ async fn a_record_in_quarantine_is_put_right_on_the_page() {
         return;
     };
     let server = Server::start().await;
-    let admin = server.admin();
+    let admin = server.hall("H1", 1).await;
     server.person("zhao", "engineer", &["*"]).await;
     let setup = json!({
         "name": {"zh": "热线工单", "en": "Hotline"}, "direction": "receive", "kind": "ratings",
