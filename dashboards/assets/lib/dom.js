@@ -92,10 +92,11 @@ export function calmly(paint) {
   else paint();
 }
 
-/** Puts `node` into `slot` only when it looks different, so that focus and announcements survive. */
+/** Puts `node` into `slot` only when it looks different, so that focus and announcements survive. Without a slot the view was left
+    while its painting waited. */
 export function swap(slot, node) {
   const looks = node ? node.outerHTML : "";
-  if (slot.looks === looks) return false;
+  if (!slot || slot.looks === looks) return false;
   slot.looks = looks;
   fill(slot, node);
   return true;

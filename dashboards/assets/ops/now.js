@@ -45,7 +45,7 @@ function channelLine(one) {
 }
 
 /** One group in a line: how many of its channels are how. */
-const groupLine = (name, sums) => h("span.group-sum", { "data-group": name, "data-health": sums.health }, h("b", null, name), HEALTH.filter((state) => sums[state] > 0).map((state) => [" ", mark(state, sums[state])]));
+const groupLine = (name, sums) => h("span.group-sum", { "data-group": name, "data-health": sums.health }, h("b", null, name === "own" ? t("ops.own-group") : name), HEALTH.filter((state) => sums[state] > 0).map((state) => [" ", mark(state, sums[state])]));
 
 const FEED_MARKS = { late: ["critical", "▲"], incomplete: ["warning", "◆"], ok: ["good", "●"], empty: ["notice", "○"] };
 const FEED_ORDER = Object.keys(FEED_MARKS);

@@ -3,7 +3,7 @@
 //! * [`setup`]: what was agreed. * [`schedule`]: when data is due. * [`check`]: whether a record may be
 //!   taken, and what is corrected.
 //! * [`record`]: one record, from what came to what is kept. * [`batch`]: one delivery in numbers.
-//! * [`compare`]: what differs between the two sides.
+//! * [`mod@compare`]: what differs between the two sides.
 //! * [`machine`]: a feed as a machine that lives by its journal. * [`refusal`]: every polite no.
 //!
 //! The records themselves lie in a table. The machine knows their numbers, which are counted from the
