@@ -5,7 +5,7 @@ use rules::channels::Window;
 
 use super::canvas::{self, Legend, Paper, on_paper};
 use super::theme::Colors;
-use super::{ChartError, Course, Kind, Words, readable};
+use super::{ChartError, Course, Kind, Words};
 
 pub(super) fn draw(course: &Course, words: Words, colors: Colors) -> Result<String, ChartError> {
     on_paper(|paper| {
@@ -40,17 +40,7 @@ fn plot(
     let top = most.fold(1.0, f64::max) * 1.12;
     let (from, until) = canvas::span(course);
     let mut chart = canvas::builder(paper).build_cartesian_2d(from..until, 0.0..top)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .x_labels(0)
-        .y_labels(4)
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(colors.line)
-        .axis_style(colors.line)
-        .label_style(canvas::text_style(colors.faint))
-        .y_label_formatter(&|calls| readable(*calls))
-        .draw()?;
+    canvas::mesh(&mut chart, colors)?;
     canvas::hours(&chart, paper, course, colors)?;
     let slot = width(course.window);
     let bar = |at: f64, height: f64, share: f64, color: RGBColor| {

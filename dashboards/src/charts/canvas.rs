@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use rules::time::Timestamp;
 
 use super::theme::{Colors, SIZE, TEXT_PX, TITLE_PX};
-use super::{ChartError, Course};
+use super::{ChartError, Course, readable};
 
 pub(super) type Paper<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -142,13 +143,28 @@ pub(super) fn marks(course: &Course) -> Vec<f64> {
         .collect()
 }
 
+/// A plot over numbers both ways.
+type Plot<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// The axes and a few values at the left; what stands under the plot is the chart's own.
+pub(super) fn mesh(chart: &mut Plot<'_, '_>, colors: Colors) -> Result<(), ChartError> {
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .x_labels(0)
+        .y_labels(4)
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(colors.line)
+        .axis_style(colors.line)
+        .label_style(text_style(colors.faint))
+        .y_label_formatter(&|value| readable(*value))
+        .draw()?;
+    Ok(())
+}
+
 /// The hours under the plot, each at its place.
 pub(super) fn hours(
-    chart: &ChartContext<
-        '_,
-        SVGBackend<'_>,
-        Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
-    >,
+    chart: &Plot<'_, '_>,
     paper: &Paper<'_>,
     course: &Course,
     colors: Colors,

@@ -51,17 +51,7 @@ fn plot(
     let (left, right) = (-pad, count + pad);
     let top = most as f64 * 1.2;
     let mut chart = canvas::builder(paper).build_cartesian_2d(left..right, 0.0..top)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .x_labels(0)
-        .y_labels(4)
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(colors.line)
-        .axis_style(colors.line)
-        .label_style(canvas::text_style(colors.faint))
-        .y_label_formatter(&|calls| readable(*calls))
-        .draw()?;
+    canvas::mesh(&mut chart, colors)?;
     let filled = bars.iter().enumerate().filter(|(_, bar)| bar.calls > 0);
     chart.draw_series(filled.map(|(place, bar)| {
         let place = place as f64;

@@ -75,17 +75,7 @@ fn plot(
     let top = most.max(limit.unwrap_or(0.0)).max(0.001) * 1.12;
     let (from, until) = canvas::span(course);
     let mut chart = canvas::builder(paper).build_cartesian_2d(from..until, 0.0..top)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .x_labels(0)
-        .y_labels(4)
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(colors.line)
-        .axis_style(colors.line)
-        .label_style(canvas::text_style(colors.faint))
-        .y_label_formatter(&|ms| readable(*ms))
-        .draw()?;
+    canvas::mesh(&mut chart, colors)?;
     canvas::hours(&chart, paper, course, colors)?;
     if let Some(limit) = limit {
         let stroke = colors.bad.stroke_width(1);
