@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{find, windows};
+use crate::feeds::Holder;
 use crate::store::records::{FeedRecord, FeedRecordFilter};
 use crate::web::App;
 use crate::web::access::Action;
@@ -127,20 +128,30 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let (id, batch, record) = path.into_inner();
     let (holder, _) = find(&app, &caller, Action::ManageChannels, &id).await?;
-    let filter = FeedRecordFilter {
-        batch: Some(batch.clone()),
-        id: Some(record.clone()),
-        limit: 1,
-        ..FeedRecordFilter::default()
-    };
-    let page = app.records.feed_records(&holder.id, &filter).await?;
-    let found = page.items.into_iter().next().ok_or_else(|| {
+    let found = one(&app, &holder, &batch, &record).await?.ok_or_else(|| {
         Problem::unknown("unknown_record", "没有这条记录", "there is no such record")
             .with("record", &record)
     })?;
     let seen = json!({"batch": batch, "record": record});
     app.audit(&caller, "feed_record_read", &id, seen).await?;
     Ok(HttpResponse::Ok().json(found))
+}
+
+/// A record of a batch by its id.
+async fn one(
+    app: &App,
+    holder: &Holder,
+    batch: &str,
+    record: &str,
+) -> Result<Option<FeedRecord>, Problem> {
+    let filter = FeedRecordFilter {
+        batch: Some(batch.to_owned()),
+        id: Some(record.to_owned()),
+        limit: 1,
+        ..FeedRecordFilter::default()
+    };
+    let page = app.records.feed_records(&holder.id, &filter).await?;
+    Ok(page.items.into_iter().next())
 }
 
 /// What a record in quarantine should be.
@@ -174,14 +185,7 @@ async fn correct(
         app.feeds
             .correct(&holder, &batch, &record, body, windows, by)
             .await?;
-        let filter = FeedRecordFilter {
-            batch: Some(batch.clone()),
-            id: Some(record.clone()),
-            limit: 1,
-            ..FeedRecordFilter::default()
-        };
-        let page = app.records.feed_records(&holder.id, &filter).await?;
-        let made = page.items.into_iter().next();
+        let made = one(&app, &holder, &batch, &record).await?;
         let made = made.ok_or_else(Problem::unavailable)?;
         let what = json!({
             "batch": batch, "record": record, "before": made.original, "after": made.body,
