@@ -461,7 +461,7 @@ struct Sorted {
     fresh: Vec<Record>,
     /// The batch has them, the same.
     again: BTreeMap<String, u64>,
-    /// Held back in earlier batches until now.
+    /// Held back, or still to be pushed, in earlier batches until now.
     released: BTreeMap<String, Vec<String>>,
     taken: Taken,
 }
@@ -484,7 +484,7 @@ impl Sorted {
             let record = record.beside(batch, known);
             if let Some(known) = known
                 && known.batch != batch
-                && known.state == RecordState::Quarantined
+                && known.state.is_open()
                 && record.is_taken()
             {
                 let of_batch = sorted.released.entry(known.batch.clone()).or_default();

@@ -10,6 +10,7 @@ mod console;
 mod days;
 mod device_use;
 mod devices;
+mod feed_rules;
 mod feeds;
 mod history;
 mod journeys;

@@ -39,6 +39,7 @@ const FILES: &[(&str, &str)] = files![
     "R19-parallel-department-late",
     "R20-item-anomaly",
     "R21-item-sync",
+    "R22-province-feed",
     "R22-province-sync",
     "R23-device-fault",
     "R23-device-offline",

@@ -310,6 +310,33 @@ fn what_still_waits_to_be_pushed_is_no_failure_yet() {
     assert_eq!(story.batch().state, BatchState::Reconciled);
 }
 
+/// AC-C02-2 for cases that are pushed record by record.
+#[test]
+fn what_is_not_acknowledged_is_known_by_number_and_age() {
+    let mut story = Story::new(setup(FeedDirection::Push));
+    let owed = |story: &Story| ["unacknowledged", "unacknowledged_minutes"].map(|n| story.known(n));
+    let number = |values: [f64; 2]| values.map(Value::Number);
+    assert_eq!(owed(&story), number([0.0, 0.0]));
+    let waits = |waiting, failed, since: &str| Totals {
+        waiting,
+        failed,
+        acknowledged: 98,
+        unacknowledged_since: Some(clock(since)),
+        ..Totals::default()
+    };
+    story.at("10:00").counts("b1", waits(1, 1, "09:48"));
+    story.counts("b2", waits(3, 0, "09:59"));
+    assert_eq!(owed(&story), number([5.0, 12.0]));
+    let done = Totals {
+        acknowledged: 100,
+        ..Totals::default()
+    };
+    story.counts("b1", done);
+    assert_eq!(owed(&story), number([3.0, 1.0]));
+    let received = Story::new(setup(FeedDirection::Receive));
+    assert_eq!(owed(&received), [Value::Missing, Value::Missing]);
+}
+
 /// AC-F01-2
 #[test]
 fn data_due_every_ten_minutes_and_last_seen_25_minutes_ago_missed_two_periods() {

@@ -218,7 +218,8 @@ impl Records {
             .map(drop)
     }
 
-    /// A later batch brought what is right: these records of an earlier one are held back no more.
+    /// A later batch brought these records with other contents: in the earlier one they are neither held
+    /// back nor pushed any more.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -232,7 +233,8 @@ impl Records {
         let list = self.list_of("$4");
         let text = format!(
             "update feed_records set state = 'corrected', corrected_at = $1, corrected_by = 'source', \
-             arrived_at = $1 where feed = $2 and batch = $3 and state = 'quarantined' and id in ({list})"
+             arrived_at = case when state = 'quarantined' then $1 end, next_at = null where feed = $2 and batch = $3 \
+             and state in ('quarantined', 'waiting', 'failed') and id in ({list})"
         );
         let statement = sqlx::query(sqlx::AssertSqlSafe(text)).bind(at.millis());
         let statement = statement
@@ -390,7 +392,8 @@ impl Records {
         let text = format!(
             "select {}, count(case when state = 'acknowledged' and attempts <= 1 then 1 end) as at_once, \
              cast(coalesce(sum(times - case when state = 'duplicate' then 0 else 1 end), 0) as bigint) as again, \
-             count(arrived_at - changed_at) as delays, min({first}) as first_at, max({last}) as last_at \
+             count(arrived_at - changed_at) as delays, min({first}) as first_at, max({last}) as last_at, \
+             min(case when state in ('waiting', 'failed') then at end) as unacknowledged_since \
              from feed_records where feed = $1 and batch = $2",
             counts.join(", ")
         );
@@ -416,6 +419,7 @@ impl Records {
             delay_p95_ms: self.delay_p95(feed, batch, row.count("delays")?).await?,
             first_at: time("first_at")?,
             last_at: time("last_at")?,
+            unacknowledged_since: time("unacknowledged_since")?,
         })
     }
 

@@ -12,7 +12,7 @@ async fn quick() -> Server {
 }
 
 /// A feed as most of them are, with what is special about it.
-fn setup(direction: &str, kind: &str, more: Value) -> Value {
+pub(super) fn setup(direction: &str, kind: &str, more: Value) -> Value {
     let mut setup = json!({
         "name": {"zh": "省级数据", "en": "Province data"}, "direction": direction, "kind": kind,
         "party": "省数据局", "masking": {"fields": ["phone", "id_number"], "patterns": true},
@@ -23,11 +23,11 @@ fn setup(direction: &str, kind: &str, more: Value) -> Value {
     setup
 }
 
-async fn feed(admin: &Client, id: &str, setup: Value) -> Value {
+pub(super) async fn feed(admin: &Client, id: &str, setup: Value) -> Value {
     admin.put(&format!("/feeds/{id}"), setup).await.expect(200)
 }
 
-async fn take(admin: &Client, feed: &str, batch: &str, records: &[Value]) -> Value {
+pub(super) async fn take(admin: &Client, feed: &str, batch: &str, records: &[Value]) -> Value {
     let path = format!("/feeds/{feed}/batches/{batch}/records");
     let answer = admin.post(&path, json!({"records": records})).await;
     answer.expect(201)["taken"].clone()
@@ -38,16 +38,16 @@ async fn close(admin: &Client, feed: &str, batch: &str) -> Value {
     admin.post(&path, json!({})).await.expect(200)
 }
 
-async fn show(admin: &Client, feed: &str) -> Value {
+pub(super) async fn show(admin: &Client, feed: &str) -> Value {
     admin.get(&format!("/feeds/{feed}")).await.expect(200)
 }
 
-fn record(id: usize, body: Value) -> Value {
+pub(super) fn record(id: usize, body: Value) -> Value {
     json!({"id": format!("r{id}"), "body": body})
 }
 
 /// Standing alerts of a rule on a feed, once there are so many.
-async fn alerts(admin: &Client, rule: &str, count: usize) -> Vec<Value> {
+pub(super) async fn alerts(admin: &Client, rule: &str, count: usize) -> Vec<Value> {
     let until = Instant::now() + PATIENCE;
     loop {
         let path = format!("/alerts?rule={rule}&ended=false");
@@ -70,7 +70,7 @@ fn checked() -> Value {
 /// AC-D04-1: of 1,000 records 995 are accepted as they are, 3 corrected by rule, 2 held back; the
 /// originals stay beside what a person corrects, and reading and correcting them is audited.
 #[actix_web::test]
-async fn records_are_checked_corrected_or_held_back_with_their_originals() {
+pub(super) async fn records_are_checked_corrected_or_held_back_with_their_originals() {
     let server = Server::start().await;
     let admin = server.admin();
     feed(
@@ -146,7 +146,7 @@ async fn records_are_checked_corrected_or_held_back_with_their_originals() {
 
 /// AC-D04-2: the same record sent three times is stored once, also in another batch and after a crash.
 #[actix_web::test]
-async fn the_same_record_sent_again_is_stored_once() {
+pub(super) async fn the_same_record_sent_again_is_stored_once() {
     let mut server = Server::start().await;
     let admin = server.admin();
     feed(
@@ -189,7 +189,7 @@ async fn the_same_record_sent_again_is_stored_once() {
 /// AC-D04-3: hall A streams and is there at once; hall B sends at 18:00 and is there then; figures carry
 /// their time.
 #[actix_web::test]
-async fn a_hall_streams_or_sends_on_schedule_and_figures_carry_their_time() {
+pub(super) async fn a_hall_streams_or_sends_on_schedule_and_figures_carry_their_time() {
     let Some(clock) = SetClock::new() else { return };
     let settings = clock.settings();
     let settings: Vec<_> = settings
@@ -232,7 +232,7 @@ async fn a_hall_streams_or_sends_on_schedule_and_figures_carry_their_time() {
 }
 
 /// Seconds from now to the next such time of day in Shanghai, tomorrow's, so that it never lies behind.
-fn until_daily(hour: i64, minute: i64) -> i64 {
+pub(super) fn until_daily(hour: i64, minute: i64) -> i64 {
     let now = super::now().millis() / 1000 + 8 * 3600;
     let midnight = now - now.rem_euclid(86_400) + 86_400;
     midnight + hour * 3600 + minute * 60 + 1 - now
@@ -241,7 +241,7 @@ fn until_daily(hour: i64, minute: i64) -> i64 {
 /// AC-F01-2: due every ten minutes, last data 25 minutes ago: two periods missed, one alert; over when
 /// data comes.
 #[actix_web::test]
-async fn missed_periods_are_counted_and_raise_one_alert() {
+pub(super) async fn missed_periods_are_counted_and_raise_one_alert() {
     let Some(clock) = SetClock::new() else { return };
     let mut settings = clock.settings();
     settings.push(("HALLKEEPER__ALERTS__PASS_MS".to_owned(), "100".to_owned()));
@@ -275,7 +275,7 @@ async fn missed_periods_are_counted_and_raise_one_alert() {
 
 /// AC-F01-3: of 1,000 pushes 985 are accepted the first time, 10 after a retry, 5 failed with reasons.
 #[actix_web::test]
-async fn push_quality_tells_first_attempts_from_retries_and_names_what_failed() {
+pub(super) async fn push_quality_tells_first_attempts_from_retries_and_names_what_failed() {
     let server = Server::start().await;
     let admin = server.admin();
     feed(&admin, "push", setup("push", "ratings", json!({}))).await;
@@ -317,7 +317,7 @@ async fn push_quality_tells_first_attempts_from_retries_and_names_what_failed() 
 
 /// AC-F04-1: today 900 here, 896 accepted by the province: the 4 are listed with why.
 #[actix_web::test]
-async fn what_the_province_lacks_is_listed_with_its_reason() {
+pub(super) async fn what_the_province_lacks_is_listed_with_its_reason() {
     let server = Server::start().await;
     let admin = server.admin();
     feed(&admin, "ratings", setup("push", "ratings", json!({}))).await;
@@ -344,7 +344,7 @@ async fn what_the_province_lacks_is_listed_with_its_reason() {
 /// AC-F07-1: a daily exchange expected at 02:00 arrives at 05:30, limit 2 h: late by 3 h 30 min, one
 /// alert meanwhile.
 #[actix_web::test]
-async fn a_daily_exchange_that_is_late_says_by_how_much_and_alarms() {
+pub(super) async fn a_daily_exchange_that_is_late_says_by_how_much_and_alarms() {
     let Some(clock) = SetClock::new() else { return };
     let mut settings = clock.settings();
     settings.push(("HALLKEEPER__ALERTS__PASS_MS".to_owned(), "100".to_owned()));
@@ -375,7 +375,7 @@ async fn a_daily_exchange_that_is_late_says_by_how_much_and_alarms() {
 
 /// AC-F07-2: 10,000 sent, 9,990 received: 99.9 %, and the ten are found.
 #[actix_web::test]
-async fn what_was_sent_and_not_received_is_found() {
+pub(super) async fn what_was_sent_and_not_received_is_found() {
     let server = Server::start().await;
     let admin = server.admin();
     feed(&admin, "exchange", setup("receive", "exchange", json!({}))).await;
@@ -431,7 +431,7 @@ fn items(more: Value) -> Value {
 
 /// AC-H01-1: the province has 8,269 items, here are 8,260: nine are listed as missing, none is made.
 #[actix_web::test]
-async fn items_the_province_has_and_we_have_not_are_listed_and_not_made() {
+pub(super) async fn items_the_province_has_and_we_have_not_are_listed_and_not_made() {
     let server = quick().await;
     let admin = server.admin();
     feed(&admin, "items", items(json!({}))).await;
@@ -463,7 +463,7 @@ async fn items_the_province_has_and_we_have_not_are_listed_and_not_made() {
 
 /// AC-H01-2: a promised limit longer than the legal one is an anomaly without anyone asking.
 #[actix_web::test]
-async fn an_item_promised_later_than_the_law_allows_is_an_anomaly() {
+pub(super) async fn an_item_promised_later_than_the_law_allows_is_an_anomaly() {
     let server = quick().await;
     let admin = server.admin();
     feed(&admin, "items", items(json!({}))).await;
@@ -488,7 +488,7 @@ async fn an_item_promised_later_than_the_law_allows_is_an_anomaly() {
 
 /// AC-H01-3: twelve anomalies in a library of 40 units, nine fixed: 75.0 %, and the 3 units are named.
 #[actix_web::test]
-async fn anomalies_are_counted_by_unit_with_the_share_that_is_fixed() {
+pub(super) async fn anomalies_are_counted_by_unit_with_the_share_that_is_fixed() {
     let server = Server::start().await;
     let admin = server.admin();
     feed(&admin, "items", items(json!({}))).await;
@@ -520,7 +520,7 @@ async fn anomalies_are_counted_by_unit_with_the_share_that_is_fixed() {
 
 /// AC-H03-1: changed in the library at 10:00, here at 10:07, limit 5 min: a lag of 7 min, one alert.
 #[actix_web::test]
-async fn a_synchronisation_that_lags_says_by_how_much_and_alarms() {
+pub(super) async fn a_synchronisation_that_lags_says_by_how_much_and_alarms() {
     let server = quick().await;
     let admin = server.admin();
     feed(&admin, "items", items(json!({}))).await;
@@ -540,7 +540,7 @@ async fn a_synchronisation_that_lags_says_by_how_much_and_alarms() {
 
 /// What cannot be is refused in words, and nothing changes.
 #[actix_web::test]
-async fn what_cannot_be_is_refused_and_nothing_changes() {
+pub(super) async fn what_cannot_be_is_refused_and_nothing_changes() {
     let server = Server::start().await;
     let admin = server.admin();
     let put = async |setup: Value| admin.put("/feeds/f", setup).await;

@@ -14,7 +14,7 @@ use crate::harness::{Client, PATIENCE, Server, list, number, text};
 
 /// What the other side does to the first attempt of a record.
 #[derive(Clone, Copy, PartialEq)]
-enum Trouble {
+pub(super) enum Trouble {
     /// Answers 500 and stores nothing.
     Fails,
     /// Stores it, and its answer is lost.
@@ -23,7 +23,7 @@ enum Trouble {
 
 /// The other side: stores a record once per idempotency key.
 #[derive(Default)]
-struct Upstream {
+pub(super) struct Upstream {
     /// By the place of the record among those that came.
     trouble: BTreeMap<usize, Trouble>,
     /// Requests so far.
@@ -37,6 +37,15 @@ struct Upstream {
     /// Answers 500 always.
     down: bool,
     signed: usize,
+}
+
+impl Upstream {
+    pub(super) fn with<const N: usize>(trouble: [(usize, Trouble); N]) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            trouble: trouble.into(),
+            ..Self::default()
+        }))
+    }
 }
 
 type Shared = Data<Arc<Mutex<Upstream>>>;
@@ -78,7 +87,7 @@ async fn taken(upstream: Shared, request: HttpRequest, body: Bytes) -> HttpRespo
     }
 }
 
-fn serve(upstream: &Arc<Mutex<Upstream>>) -> (String, ServerHandle) {
+pub(super) fn serve(upstream: &Arc<Mutex<Upstream>>) -> (String, ServerHandle) {
     let shared = Data::new(Arc::clone(upstream));
     let app = move || {
         App::new()
@@ -105,7 +114,7 @@ fn setup(url: &str, more: Value) -> Value {
     setup
 }
 
-async fn until(admin: &Client, feed: &str, fits: impl Fn(&Value) -> bool) -> Value {
+pub(super) async fn until(admin: &Client, feed: &str, fits: impl Fn(&Value) -> bool) -> Value {
     let limit = Instant::now() + PATIENCE * 2;
     loop {
         let face = admin.get(&format!("/feeds/{feed}")).await.expect(200);
@@ -137,7 +146,7 @@ const SETTINGS: [(&str, &str); 3] = [
 /// AC-A08-1: of 500 tickets 5 pushes fail once, two of them after the other side had stored them: in the
 /// end 500 are acknowledged, and the other side has each once.
 #[actix_web::test]
-async fn tickets_are_pushed_again_until_acknowledged_and_never_twice() {
+pub(super) async fn tickets_are_pushed_again_until_acknowledged_and_never_twice() {
     use Trouble::{Fails, LosesAnswer};
     let trouble = [
         (10, Fails),
@@ -146,10 +155,7 @@ async fn tickets_are_pushed_again_until_acknowledged_and_never_twice() {
         (300, LosesAnswer),
         (301, Fails),
     ];
-    let upstream = Arc::new(Mutex::new(Upstream {
-        trouble: trouble.into(),
-        ..Upstream::default()
-    }));
+    let upstream = Upstream::with(trouble);
     let (url, handle) = serve(&upstream);
     let server = Server::start_with(&SETTINGS, &[]).await;
     let admin = server.hall("H1", 10).await;
@@ -217,7 +223,7 @@ async fn tickets_are_pushed_again_until_acknowledged_and_never_twice() {
 /// AC-A08-2: a ticket names a window that is not in the directory: it is held as a problem and not
 /// pushed, until a person puts it right.
 #[actix_web::test]
-async fn a_ticket_of_an_unknown_window_is_held_as_a_problem_and_not_pushed() {
+pub(super) async fn a_ticket_of_an_unknown_window_is_held_as_a_problem_and_not_pushed() {
     let upstream = Arc::new(Mutex::new(Upstream::default()));
     let (url, handle) = serve(&upstream);
     let server = Server::start_with(&SETTINGS, &[]).await;
@@ -268,7 +274,7 @@ async fn a_ticket_of_an_unknown_window_is_held_as_a_problem_and_not_pushed() {
 
 /// Killed in the middle of pushing: nothing is lost, and what is sent again goes under its own key.
 #[actix_web::test]
-async fn a_crash_while_pushing_loses_nothing_and_doubles_nothing() {
+pub(super) async fn a_crash_while_pushing_loses_nothing_and_doubles_nothing() {
     let upstream = Arc::new(Mutex::new(Upstream {
         slow: Duration::from_millis(10),
         ..Upstream::default()
@@ -312,7 +318,7 @@ async fn a_crash_while_pushing_loses_nothing_and_doubles_nothing() {
 /// AC-H03-2: three failed synchronisations in a row, and the channel is down: one alert. What failed for
 /// good is sent again when a person asks, and the feed recovers.
 #[actix_web::test]
-async fn three_failed_synchronisations_in_a_row_alarm_and_a_retry_recovers() {
+pub(super) async fn three_failed_synchronisations_in_a_row_alarm_and_a_retry_recovers() {
     let upstream = Arc::new(Mutex::new(Upstream {
         down: true,
         ..Upstream::default()

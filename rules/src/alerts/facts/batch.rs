@@ -2,7 +2,7 @@
 
 use crate::alerts::facts::{flag, number, text, values};
 use crate::alerts::subject::{Facts, Subject, SubjectKind, Unit, Value, Variable};
-use crate::channels::feed::{Batch, Feed};
+use crate::channels::feed::{Batch, Feed, FeedDirection};
 use crate::time::Timestamp;
 
 pub const VARIABLES: &[Variable] = &[
@@ -101,6 +101,18 @@ pub const VARIABLES: &[Variable] = &[
         "95 % of records came at most this late",
     ),
     number(
+        "unacknowledged",
+        Unit::Count,
+        "对方未确认条数",
+        "records to be pushed that the other side has not acknowledged; missing of data that is received",
+    ),
+    number(
+        "unacknowledged_minutes",
+        Unit::Minutes,
+        "最久未确认的分钟数",
+        "minutes since the oldest of these came, 0 if there is none; missing of data that is received",
+    ),
+    number(
         "stuck_minutes",
         Unit::Minutes,
         "停滞分钟数",
@@ -126,6 +138,10 @@ pub fn facts(feed: &Feed, now: Timestamp) -> Option<Facts> {
         let moving = !matches!(batch.state.name(), "reconciled" | "corrected");
         let since = batch.totals.last_at.unwrap_or(batch.opened_at);
         moving.then(|| now.millis_since(since) as f64 / 60_000.0)
+    };
+    let owed = |value: &dyn Fn(&Feed) -> f64| {
+        let pushed = direction == FeedDirection::Push;
+        known(pushed.then(|| value(feed)))
     };
     let fill = [
         (
@@ -186,6 +202,14 @@ pub fn facts(feed: &Feed, now: Timestamp) -> Option<Facts> {
         (
             "delay_p95_minutes",
             of(&|batch| Some(batch.totals.delay_p95_ms? as f64 / 60_000.0)),
+        ),
+        ("unacknowledged", owed(&|feed| feed.unacknowledged() as f64)),
+        (
+            "unacknowledged_minutes",
+            owed(&|feed| {
+                let since = feed.unacknowledged_since();
+                since.map_or(0.0, |at| now.millis_since(at) as f64 / 60_000.0)
+            }),
         ),
         ("stuck_minutes", of(&stuck)),
         (

@@ -45,7 +45,7 @@ impl BatchState {
 pub struct Totals {
     /// Taken as they came.
     pub accepted: u64,
-    /// Taken after a correction.
+    /// Taken after a correction, or settled by other contents in a later batch.
     pub corrected: u64,
     /// In quarantine.
     pub rejected: u64,
@@ -63,6 +63,8 @@ pub struct Totals {
     pub delay_p95_ms: Option<u64>,
     pub first_at: Option<Timestamp>,
     pub last_at: Option<Timestamp>,
+    /// When the oldest of those came that are to be pushed and not acknowledged.
+    pub unacknowledged_since: Option<Timestamp>,
 }
 
 impl Totals {
@@ -80,7 +82,7 @@ impl Totals {
     pub const fn arrived(&self, direction: FeedDirection) -> u64 {
         match direction {
             FeedDirection::Receive => self.accepted + self.corrected,
-            FeedDirection::Push => self.acknowledged,
+            FeedDirection::Push => self.acknowledged + self.corrected,
         }
     }
 
@@ -90,6 +92,11 @@ impl Totals {
             FeedDirection::Receive => self.accepted,
             FeedDirection::Push => self.at_once,
         }
+    }
+
+    /// Records that the other side does not have yet.
+    pub const fn unacknowledged(&self) -> u64 {
+        self.waiting + self.failed
     }
 
     /// Records that came to nothing so far.

@@ -177,6 +177,19 @@ impl Feed {
         self.last_data_at.unwrap_or(self.set_up_at)
     }
 
+    /// Records of the batches remembered that the other side has not acknowledged.
+    pub fn unacknowledged(&self) -> u64 {
+        let each = self.batches.values();
+        each.map(|batch| batch.totals.unacknowledged()).sum()
+    }
+
+    /// When the oldest of them came.
+    pub fn unacknowledged_since(&self) -> Option<Timestamp> {
+        let each = self.batches.values();
+        each.filter_map(|batch| batch.totals.unacknowledged_since)
+            .min()
+    }
+
     pub fn direction(&self) -> FeedDirection {
         self.setup()
             .map_or(FeedDirection::Receive, |setup| setup.direction)

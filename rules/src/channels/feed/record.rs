@@ -49,6 +49,11 @@ impl RecordState {
         Self::ALL.into_iter().find(|one| one.name() == name)
     }
 
+    /// Whether something is still to be made of it: put right, or pushed.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Quarantined | Self::Waiting | Self::Failed)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -192,7 +197,8 @@ impl Record {
         self
     }
 
-    /// Whether something can be made of it now: what an earlier batch held back is put right by it.
+    /// Whether something can be made of it now: what an earlier batch held back, or has not pushed yet, is
+    /// settled by it.
     pub const fn is_taken(&self) -> bool {
         !matches!(
             self.state,
