@@ -118,10 +118,103 @@ async fn summaries_hold(admin: &Client) {
     assert_eq!(times, two_thousand_of(["300", "10000"]));
 }
 
+async fn usage(admin: &Client, query: &str) -> Value {
+    let path = format!("/channels/usage?channel=sms&{query}");
+    admin.get(&path).await.expect(200)
+}
+
+/// What the usage analysis says of all calls told: by each dimension that hours tell, with suspects.
+async fn usage_holds(admin: &Client) {
+    let of = |one: &Value| ["calls", "failed", "refused"].map(|name| number(&one[name]));
+    let lines = |answer: &Value| -> BTreeMap<String, [u64; 3]> {
+        let items = list(&answer["items"]).iter();
+        items
+            .map(|one| (one["key"].as_str().unwrap_or_default().to_owned(), of(one)))
+            .collect()
+    };
+    let by_caller = usage(admin, "by=caller").await;
+    let expected = [
+        ("bank", [2_000, 0, 0]),
+        ("city", [2_000, 2_000, 0]),
+        ("desk", [2_000, 0, 0]),
+        ("spy", [3, 0, 25]),
+    ];
+    let expected = expected.map(|(caller, figures)| (caller.to_owned(), figures));
+    assert_eq!(lines(&by_caller), expected.into());
+    let bank = list(&by_caller["items"])
+        .iter()
+        .find(|one| one["key"] == "bank");
+    assert_eq!(bank.unwrap()["mean_ms"], 200.0);
+    let suspects: Vec<(&str, &Value)> = list(&by_caller["suspects"])
+        .iter()
+        .map(|one| (text(&one["caller"]), &one["reasons"][0]["asked"]))
+        .collect();
+    assert_eq!(suspects, [("spy", &json!(28))]);
+    let by_version = lines(&usage(admin, "by=version").await);
+    assert_eq!(by_version["v2"], [4_000, 2_000, 0]);
+    assert_eq!(by_version[""], [3, 0, 25]);
+    let cells = usage(admin, "by=hour").await;
+    let busy: Vec<[u64; 3]> = list(&cells["items"]).iter().map(of).collect();
+    let sum = |place: usize| busy.iter().map(|one| one[place]).sum::<u64>();
+    assert_eq!([sum(0), sum(1), sum(2)], [6_003, 2_000, 25]);
+    assert_eq!(
+        busy.iter().filter(|one| one[0] == 3_003).count(),
+        1,
+        "{cells}"
+    );
+}
+
+/// Somebody who is refused most of the time, two hours ago.
+async fn tell_of_a_spy(admin: &Client) {
+    let at = super::now().minus_secs(7_200).rfc3339_utc();
+    let call = |n: usize| {
+        let refused = json!({"result": "refused", "reason": "wrong_key", "status": 403});
+        let mut call = json!({"id": format!("s{n}"), "caller": "spy", "at": at, "status": 200});
+        let told = refused.as_object().unwrap().iter().filter(|_| n < 25);
+        told.for_each(|(field, value)| call[field] = value.clone());
+        call
+    };
+    let calls: Vec<Value> = (0..28).map(call).collect();
+    admin
+        .post("/channels/sms/calls", json!(calls))
+        .await
+        .expect(201);
+}
+
+/// F02, usage analysis: over a stretch of time that is longer than the history its figures add up all the
+/// same; by path, which hours do not tell, it says since when it is whole.
+#[actix_web::test]
+pub(super) async fn the_use_of_channels_adds_up_over_calls_that_left_the_history() {
+    let settings = [
+        ("HALLKEEPER__CALLS__KEEP_ROWS", "1000"),
+        ("HALLKEEPER__CALLS__TIDY_SECS", "1"),
+    ];
+    let server = Server::start_with(&settings, &[]).await;
+    let admin = server.admin();
+    channel(&admin, "sms").await;
+    tell_of_a_spy(&admin).await;
+    tell_all(&admin).await;
+    usage_holds(&admin).await;
+    history_falls_to(&admin, 1_000).await;
+    usage_holds(&admin).await;
+    let by_hour = usage(&admin, "by=hour").await;
+    assert!(by_hour["whole_hours_before"].is_string(), "{by_hour}");
+    let by_path = usage(&admin, "by=path").await;
+    assert!(by_path["incomplete_before"].is_string(), "{by_path}");
+    assert_eq!(number(&by_path["items"][0]["calls"]), 1_000);
+    // Whole hours count that begin within the stretch of time.
+    let until = super::now().minus_secs(3_600).rfc3339_utc();
+    let early = usage(&admin, &format!("by=version&until={until}")).await;
+    let calls = list(&early["items"])
+        .iter()
+        .map(|one| number(&one["calls"]));
+    assert_eq!(calls.sum::<u64>(), 3_003);
+}
+
 /// F02: what has left the history counts in summaries as it did before, also after the server was killed
 /// while it left.
 #[actix_web::test]
-async fn summaries_of_calls_that_left_the_history_are_what_they_were() {
+pub(super) async fn summaries_of_calls_that_left_the_history_are_what_they_were() {
     let settings = [
         ("HALLKEEPER__CALLS__KEEP_ROWS", "1000"),
         ("HALLKEEPER__CALLS__TIDY_SECS", "1"),
@@ -152,7 +245,7 @@ async fn summaries_of_calls_that_left_the_history_are_what_they_were() {
 /// A record on each line; of bad ones line, record and field are named, and nothing is kept; without
 /// ids the calls of one key are the same calls.
 #[actix_web::test]
-async fn calls_are_told_line_by_line_and_each_bad_one_is_named() {
+pub(super) async fn calls_are_told_line_by_line_and_each_bad_one_is_named() {
     let server = Server::start().await;
     let admin = server.admin();
     channel(&admin, "sms").await;
@@ -189,7 +282,7 @@ async fn calls_are_told_line_by_line_and_each_bad_one_is_named() {
 
 /// More than 64 KiB of calls go into one request; what is too much is refused and says how much is not.
 #[actix_web::test]
-async fn a_request_takes_many_calls_and_refuses_too_many() {
+pub(super) async fn a_request_takes_many_calls_and_refuses_too_many() {
     let settings = [
         ("HALLKEEPER__CALLS__BODY_LIMIT", "1000000"),
         ("HALLKEEPER__CALLS__PER_REQUEST", "2000"),
@@ -219,7 +312,7 @@ async fn a_request_takes_many_calls_and_refuses_too_many() {
 
 /// The list as CSV, whole and filtered; one row in the audit says who, which and how many.
 #[actix_web::test]
-async fn the_history_is_taken_out_as_csv() {
+pub(super) async fn the_history_is_taken_out_as_csv() {
     let server = Server::start().await;
     let admin = server.admin();
     channel(&admin, "sms").await;

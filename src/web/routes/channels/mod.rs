@@ -19,7 +19,7 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use actors::desk::Done;
 use rules::channels::{Channel, ChannelCommand};
-use rules::time::Timestamp;
+use rules::time::{TimeZone, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -74,6 +74,12 @@ pub(super) async fn find(
         true => Ok(watched),
         false => Err(caller.refuse(app, action, id)),
     }
+}
+
+/// The time zone that a request names, if it names one.
+fn zone(named: Option<&str>) -> Result<Option<TimeZone>, Problem> {
+    let zone = named.map(str::parse).transpose();
+    zone.map_err(|why: String| Problem::invalid("time_zone", &why))
 }
 
 pub(super) async fn read<R: Send + 'static>(

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::{find, read};
+use super::{find, read, zone};
 use crate::ops::view;
 use crate::store::records::{UseBy, UseFilter, Used};
 use crate::web::App;
@@ -44,6 +44,9 @@ pub struct UsageQuery {
     pub until: Option<String>,
     /// `caller` (the default, with those who are suspected of abuse), `hour`, `version` or `path`.
     pub by: Option<String>,
+    /// Whose weekdays and hours they are, by its name in the tz database; the channel's own unless it is
+    /// given, and the installation's for several channels.
+    pub time_zone: Option<String>,
     pub lang: Option<String>,
 }
 
@@ -65,8 +68,10 @@ impl UsageQuery {
     }
 }
 
-/// The use of one channel, or of all within the caller's halls, from the history of calls: by caller, with
-/// those far above their own usual level or often refused; by weekday and hour; by version; by path family.
+/// The use of one channel, or of all within the caller's halls: by caller, with those far above their own
+/// usual level or often refused; by weekday and hour; by version; by path family. What left the history of
+/// calls counts by whole hours: then `whole_hours_before` says before when. By path it does not count: then
+/// `incomplete_before` does.
 #[utoipa::path(get, path = "/api/v1/channels/usage", tag = "channels", params(UsageQuery),
     responses((status = 200, body = Object), (status = 422, body = ProblemBody)))]
 #[get("/channels/usage")]
@@ -78,19 +83,30 @@ async fn usage(
     caller.require(&app, Action::SeeChannels)?;
     let by = query.by.as_deref().unwrap_or("caller");
     let (from, until) = query.span(app.now())?;
-    let (channels, zone) = channels(&app, &caller, query.channel.as_deref()).await?;
+    let asked = zone(query.time_zone.as_deref())?;
+    let (channels, own) = channels(&app, &caller, query.channel.as_deref()).await?;
     let filter = UseFilter {
         channels,
         from,
         until,
     };
-    let mut answer = match by {
-        "caller" => by_caller(&app, &filter).await?,
-        "hour" => json!({"items": by_hour(&app, &filter, zone).await?}),
-        "version" => json!({"items": app.records.channel_use(&filter, UseBy::Version).await?}),
-        "path" => json!({"items": app.records.channel_use(&filter, UseBy::Path).await?}),
-        _ => return Err(Problem::invalid("by", "caller, hour, version or path")),
+    let known = UseBy::NAMES.into_iter().find(|known| known.0 == by);
+    let (_, dimension) =
+        known.ok_or_else(|| Problem::invalid("by", "caller, hour, version or path"))?;
+    let mut answer = match dimension {
+        UseBy::Caller => by_caller(&app, &filter).await?,
+        UseBy::Hour => json!({"items": by_hour(&app, &filter, asked.unwrap_or(own)).await?}),
+        UseBy::Version | UseBy::Path => {
+            json!({"items": app.records.channel_use(&filter, dimension).await?})
+        }
     };
+    if let Some(until) = app.records.use_by_hours_until(&filter).await? {
+        let field = match dimension.fits_hours() {
+            true => "whole_hours_before",
+            false => "incomplete_before",
+        };
+        answer[field] = json!(until.rfc3339_utc());
+    }
     answer["by"] = json!(by);
     answer["from"] = json!(from.rfc3339_utc());
     answer["until"] = json!(until.rfc3339_utc());
@@ -98,7 +114,7 @@ async fn usage(
     Ok(HttpResponse::Ok().json(answer))
 }
 
-/// The channels that are meant, and the zone whose hours are told.
+/// The channels that are meant, and the zone whose hours are told unless another is asked for.
 async fn channels(
     app: &App,
     caller: &Caller,
@@ -112,7 +128,10 @@ async fn channels(
     let scope = &caller.principal.scope;
     let rows = view::rows(app).await.into_iter();
     let own = rows.filter(|row| scope.holds_any(row.hall.as_ref()));
-    Ok((own.map(|row| row.id).collect(), TimeZone::SHANGHAI))
+    Ok((
+        own.map(|row| row.id).collect(),
+        app.settings.cases.time_zone,
+    ))
 }
 
 async fn by_caller(app: &App, filter: &UseFilter) -> Result<Value, Problem> {
