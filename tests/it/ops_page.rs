@@ -226,3 +226,91 @@ async fn when_the_server_is_gone_the_page_says_so_and_its_sources_age() {
     browser.until("!document.body.classList.contains('frozen') && !document.querySelector('#machine-age .stale') && document.querySelector('tr[data-channel=sms]')").await;
     browser.stop().await;
 }
+
+/// A desk whose machine is set to another part of the world: the page shows and takes times of the halls' zone, in
+/// its lists, in its charts, and in what is typed; a person of one hall has that hall's.
+#[actix_web::test]
+async fn times_are_those_of_the_halls_wherever_the_desk_stands() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let away = json!({"timezoneId": "America/New_York"});
+    browser
+        .devtools("Emulation.setTimezoneOverride", away)
+        .await;
+    let (server, admin) = at_operations(&browser, Server::start().await).await;
+    channel(&admin, "sms", None, "g", (0, 0)).await;
+    let hour_ago = rules::Timestamp::parse_rfc3339(&at_now())
+        .unwrap()
+        .minus_secs(3600);
+    let call = json!([
+        {"id": "c1", "caller": "A", "at": hour_ago.rfc3339_utc(), "status": 200},
+        {"id": "c2", "caller": "A", "at": at_now(), "status": 200},
+    ]);
+    admin.post("/channels/sms/calls", call).await.expect(201);
+    let shanghai = |at: rules::Timestamp| {
+        let at = rules::time::TimeZone::SHANGHAI.moment(at);
+        [
+            at.format("%H:%M:%S").to_string(),
+            at.format("%Y-%m-%dT%H:%M").to_string(),
+        ]
+    };
+    browser.eval("location.hash = 'channels?id=sms'").await;
+    browser
+        .until("document.querySelector('tr[data-call=c1]')")
+        .await;
+    let [time, _] = shanghai(hour_ago);
+    let row = browser.text("tr[data-call=c1]").await;
+    assert!(row.contains(&time), "{time} is not in {row}");
+    let now = shanghai(rules::Timestamp::parse_rfc3339(&at_now()).unwrap());
+    let line = browser.text("#line").await;
+    assert!(line.contains(&now[0][..2]), "{now:?} is not in {line}");
+    browser
+        .until("document.querySelectorAll('#channel-charts svg').length === 3")
+        .await;
+    let drawn = browser.text("#channel-charts [data-chart=calls]").await;
+    let hours = [&time[..3], &now[0][..3]];
+    assert!(
+        hours.iter().any(|hour| drawn.contains(hour)),
+        "{hours:?} are not in {drawn}"
+    );
+    // What is typed is of the same zone.
+    browser.click("[data-do='channel.maintain']").await;
+    browser
+        .until("document.querySelector('dialog input[name=until]')")
+        .await;
+    let until = "document.querySelector('dialog input[name=until]').value";
+    let offered = browser.eval(until).await;
+    let hour_on = shanghai(hour_ago.plus_secs(2 * 3600));
+    assert_eq!(text(&offered)[..13], hour_on[1][..13], "an hour from now");
+    let day_on = shanghai(hour_ago.plus_secs(86_400));
+    browser.eval(&format!("{until} = '{}'", day_on[1])).await;
+    browser.keys("dialog input[name=reason]", "换机\n").await;
+    browser
+        .until("document.querySelector('#channel-face [data-health=maintenance]')")
+        .await;
+    let face = admin.get("/channels/sms").await.expect(200);
+    let until = rules::Timestamp::parse_rfc3339(text(&face["maintenance"]["until"])).unwrap();
+    assert_eq!(shanghai(until)[1], day_on[1], "{face}");
+
+    let other = json!({
+        "id": "U1", "name": "U1", "time_zone": "Asia/Urumqi",
+        "services": [{"id": "S1", "name": "业务", "prefix": "A", "digits": 3}],
+        "windows": [{"id": "1", "name": "1号窗口", "services": ["S1"]}],
+    });
+    admin.post("/halls", other).await.expect(201);
+    let one = server.person("li", "engineer", &["U1"]).await;
+    assert_eq!(
+        one.get("/session").await.expect(200)["time_zone"],
+        "Asia/Urumqi"
+    );
+    let both = server.person("xu", "engineer", &["U1", HALL]).await;
+    assert_eq!(
+        both.get("/session").await.expect(200)["time_zone"],
+        "Asia/Shanghai"
+    );
+    admin
+        .get("/channels/sms/charts/calls.svg?time_zone=Moon")
+        .await
+        .refused(422, "invalid_field");
+}

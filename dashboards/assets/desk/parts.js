@@ -3,6 +3,7 @@ import { get, post, query } from "../lib/api.js";
 import { t, lang } from "../lib/i18n.js";
 import { h, fill } from "../lib/dom.js";
 import { dialogForm, field, tell, table } from "../lib/staff.js";
+import { instantOf, local } from "../lib/zone.js";
 
 const SHAPES = { critical: "▲", warning: "◆", notice: "●" };
 export const SEVERITIES = ["critical", "warning", "notice"];
@@ -17,15 +18,12 @@ export function word(prefix, value) {
   return found === prefix + value ? String(value || "—") : found;
 }
 
-const two = (n) => String(n).padStart(2, "0");
-
-/** HH:MM of this desk's own day, with the date when it is another. */
+/** HH:MM in the halls' zone, with the date when it is not today there. */
 export function clock(at, seconds = false) {
-  const day = new Date(at);
-  if (!at || Number.isNaN(day.getTime())) return "—";
-  const time = two(day.getHours()) + ":" + two(day.getMinutes()) + (seconds ? ":" + two(day.getSeconds()) : "");
-  const today = day.toDateString() === new Date().toDateString();
-  return today ? time : two(day.getMonth() + 1) + "-" + two(day.getDate()) + " " + time;
+  const written = local(at);
+  if (!written) return "—";
+  const time = written.slice(11, seconds ? 19 : 16);
+  return written.slice(0, 10) === local(Date.now()).slice(0, 10) ? time : written.slice(5, 10) + " " + time;
 }
 
 /** How long something lasts: in minutes, hours or days, whichever a person would say. */
@@ -49,12 +47,9 @@ export const due = (one, open, desk) => h("td.num.nowrap", null, one.due_at ? [c
 
 export const percent = (value) => (typeof value === "number" ? Math.round(value * 10) / 10 + "%" : "—");
 
-/** A time typed without a zone is the desk's own. */
-export const instant = (typed) => (typed ? new Date(typed).toISOString() : undefined);
-export function typed(at) {
-  const day = new Date(at);
-  return day.getFullYear() + "-" + two(day.getMonth() + 1) + "-" + two(day.getDate()) + "T" + two(day.getHours()) + ":" + two(day.getMinutes());
-}
+/** A time typed without a zone is of the halls' own. */
+export const instant = (typed) => (typed ? new Date(instantOf(typed)).toISOString() : undefined);
+export const typed = (at) => local(at).slice(0, 16);
 
 export const fact = (key, value) => (value === null || value === undefined || value === "" ? null : [h("dt", null, t(key)), h("dd.num", null, value)]);
 export const facts = (...rows) => h("dl.facts", null, rows);

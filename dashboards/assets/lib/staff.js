@@ -2,13 +2,16 @@
 import { get, put, del } from "./api.js";
 import { t, lang, switchLang, keepLang, nameOf } from "./i18n.js";
 import { h, fill, text, openDialog } from "./dom.js";
+import { useZone } from "./zone.js";
 
 keepLang();
 
 /** The session, or null when nobody is signed in. */
 export async function session() {
   try {
-    return await get("/session");
+    const who = await get("/session");
+    useZone(who.time_zone);
+    return who;
   } catch (error) {
     if (error.status === 401 || error.status === 403) return null;
     throw error;

@@ -2,6 +2,7 @@
 import { get, post } from "../lib/api.js";
 import { addTexts, number, nameOf, t } from "../lib/i18n.js";
 import { h, fill, openDialog, swap, calmly } from "../lib/dom.js";
+import { clock } from "../desk/parts.js";
 import { texts } from "./feeds-strings.js";
 
 const EVERY_MS = 10000;
@@ -9,12 +10,6 @@ const ROWS = 50;
 
 addTexts(texts);
 
-const two = (n) => String(n).padStart(2, "0");
-const clock = (at) => {
-  const day = new Date(at || "");
-  if (Number.isNaN(day.getTime())) return "—";
-  return two(day.getMonth() + 1) + "-" + two(day.getDate()) + " " + two(day.getHours()) + ":" + two(day.getMinutes());
-};
 const percent = (value) => (typeof value === "number" ? Math.round(value * 10) / 10 + "%" : "—");
 const shown = (value) => (value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
 const path = (...parts) => "/feeds/" + parts.map(encodeURIComponent).join("/");

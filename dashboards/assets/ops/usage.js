@@ -4,6 +4,7 @@ import { t, nameOf, number } from "../lib/i18n.js";
 import { $, h, fill } from "../lib/dom.js";
 import { table, th } from "../lib/staff.js";
 import { button, clock, percent, pick } from "../desk/parts.js";
+import { zoneName } from "../lib/zone.js";
 import { bySickness, ms, round } from "./parts.js";
 
 const DAYS = [1, 7, 28];
@@ -17,6 +18,9 @@ function lines(head, items, name) {
   const line = (one) => h("tr", { "data-used": one.key || "" }, h("td.key", null, name(one.key)), h("td.share", null, h("span.meter", { "aria-hidden": "true" }, h("span", { style: "width:" + ((one.calls + one.refused) * 100) / most + "%" }))), h("td.num", null, number(one.calls)), h("td.num", null, percent(failedShare(one))), h("td.num", null, number(one.refused)), h("td.num", null, ms(one.mean_ms)), h("td.num.nowrap", null, clock(one.last_at)));
   return table([th(head), h("th"), th("channel.calls", true), th("ops.errors", true), th("channel.refused", true), th("usage.mean", true), th("usage.last", true)], items.map(line), t("usage.none"));
 }
+
+/** By path the calls that left the history are not known. */
+const since = (answer) => (answer.incomplete_before ? h("p.small.dim", null, t("usage.incomplete", { at: clock(answer.incomplete_before) })) : null);
 
 /** Weekdays down, hours across; the number is in the square's title and, for who does not see it, in its text. */
 function heat(items) {
@@ -55,7 +59,7 @@ export function usageTab(main, page, asked) {
     const mine = turn;
     const until = new Date(page.live.serverNow());
     try {
-      const answer = await get("/channels/usage" + query({ by, channel, from: new Date(until.getTime() - days * 86400e3).toISOString(), until: until.toISOString() }), { patience: 60000, retry: false });
+      const answer = await get("/channels/usage" + query({ by, channel, time_zone: by === "hour" ? zoneName : undefined, from: new Date(until.getTime() - days * 86400e3).toISOString(), until: until.toISOString() }), { patience: 60000, retry: false });
       if (mine === turn && $(id + "-body")) paint(answer);
     } catch (error) {
       if (mine === turn && $(id + "-body")) fill($(id + "-body"), h("p.note.bad", { role: "alert" }, error.detail || error.message));
@@ -70,7 +74,7 @@ export function usageTab(main, page, asked) {
     });
     part("use-hour", "hour", (answer) => fill($("use-hour-body"), heat(answer.items)));
     part("use-version", "version", (answer) => fill($("use-version-body"), lines("channel.version", answer.items, (key) => key || t("channel.no-version"))));
-    part("use-path", "path", (answer) => fill($("use-path-body"), lines("usage.path", answer.items.slice(0, 40), (key) => key || "—")));
+    part("use-path", "path", (answer) => fill($("use-path-body"), since(answer), lines("usage.path", answer.items.slice(0, 40), (key) => key || "—")));
   }
 
   const known = () => page.views("channels").reduce((all, view) => all.concat(view.items || []), []).sort(bySickness);

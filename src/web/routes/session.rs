@@ -2,6 +2,7 @@
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
+use rules::time::TimeZone;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -98,12 +99,34 @@ fn account_of(app: &App, caller: &Caller) -> Result<std::sync::Arc<AccountRow>, 
         .ok_or_else(Problem::unauthorized)
 }
 
-/// Who is signed in.
+/// The zone in which this person's pages show times: that of their halls, if it is one, and else the
+/// installation's.
+async fn time_zone(app: &App, account: &AccountRow) -> TimeZone {
+    let installation = app.settings.cases.time_zone;
+    let mut one = None;
+    for hall in &account.halls {
+        // "*" is no hall.
+        let Ok((_, handle)) = app.hall(hall) else {
+            return installation;
+        };
+        let zone = handle.read(|hall, _| hall.config().time_zone).await;
+        if zone.is_none() || one.is_some_and(|one| Some(one) != zone) {
+            return installation;
+        }
+        one = zone;
+    }
+    one.unwrap_or(installation)
+}
+
+/// Who is signed in, and in which time zone their pages show times.
 #[utoipa::path(get, path = "/api/v1/session", tag = "session",
     responses((status = 200, body = Object), (status = 401, body = ProblemBody)))]
 #[get("/session")]
 async fn show(app: Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(face(&*account_of(&app, &caller)?)))
+    let account = account_of(&app, &caller)?;
+    let mut answer = face(&account);
+    answer["time_zone"] = json!(time_zone(&app, &account).await);
+    Ok(HttpResponse::Ok().json(answer))
 }
 
 /// Signs out.

@@ -6,12 +6,12 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use dashboards::charts::{Course, Kind, Theme, draw};
 use rules::channels::{Channel, Window};
 use rules::machine::Machine as _;
-use rules::time::Timestamp;
+use rules::time::{TimeZone, Timestamp};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::IntoParams;
 
-use super::find;
+use super::{find, zone};
 use crate::web::App;
 use crate::web::access::Action;
 use crate::web::caller::Caller;
@@ -34,6 +34,8 @@ pub struct ChartQuery {
     pub theme: Option<String>,
     /// `zh` or `en`.
     pub lang: Option<String>,
+    /// Whose time the hours are, by its name in the tz database; the channel's own, unless it is given.
+    pub time_zone: Option<String>,
 }
 
 impl ChartQuery {
@@ -75,9 +77,10 @@ async fn chart(
     let kind = Kind::from_name(&kind)
         .ok_or_else(|| Problem::invalid("kind", "calls, times or distribution"))?;
     let (window, theme) = (query.window()?, query.theme()?);
+    let zone = zone(query.time_zone.as_deref())?;
     let read = watched.desk.update(move |channel, now| {
         channel.advance(now);
-        course(channel, window, now)
+        course(channel, window, zone, now)
     });
     let course = read.await.ok_or_else(Problem::unavailable)?;
     let drawn = draw(kind, &course, lang_of(&request), theme).map_err(|cause| {
@@ -109,13 +112,13 @@ fn knows(request: &HttpRequest, tag: &EntityTag) -> bool {
     }
 }
 
-fn course(channel: &Channel, window: Window, now: Timestamp) -> Course {
+fn course(channel: &Channel, window: Window, zone: Option<TimeZone>, now: Timestamp) -> Course {
     let statistics = channel.statistics();
     let step = now.millis() - now.millis().rem_euclid(STEP_MS) + STEP_MS;
     Course {
         window,
         as_of: Timestamp::from_millis(step),
-        zone: channel.time_zone(),
+        zone: zone.unwrap_or_else(|| channel.time_zone()),
         stretches: statistics.course(window),
         bars: statistics.distribution(window),
         whole: channel.figures(window).times,
