@@ -29,6 +29,7 @@ const WATCH: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     ConnectFailed,
+    CertificateNotTrusted,
     Timeout,
     UpstreamClosed,
     BadResponse,
@@ -42,6 +43,7 @@ impl Fault {
     pub(super) const fn code(self) -> &'static str {
         match self {
             Self::ConnectFailed => "connect_failed",
+            Self::CertificateNotTrusted => "certificate_not_trusted",
             Self::Timeout => "timeout",
             Self::UpstreamClosed => "upstream_closed",
             Self::BadResponse => "bad_response",
@@ -56,6 +58,7 @@ impl Fault {
     pub(super) const fn status(self) -> u16 {
         match self {
             Self::ConnectFailed
+            | Self::CertificateNotTrusted
             | Self::UpstreamClosed
             | Self::BadResponse
             | Self::ResponseTooLarge => 502,
@@ -77,6 +80,10 @@ impl Fault {
     pub(super) fn problem(self) -> Problem {
         let (zh, en) = match self {
             Self::ConnectFailed => ("无法连接上游服务", "the upstream cannot be reached"),
+            Self::CertificateNotTrusted => (
+                "上游服务的证书不受信任",
+                "the upstream's certificate is not trusted",
+            ),
             Self::Timeout => (
                 "上游服务未在时限内应答",
                 "the upstream did not answer in time",
@@ -99,6 +106,15 @@ impl Fault {
         };
         let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::BAD_GATEWAY);
         Problem::new(status, self.code(), zh, en)
+    }
+}
+
+/// Why no connection to the upstream came about.
+pub(super) fn fault_of_opening(cause: &std::io::Error) -> Fault {
+    let refused = cause.get_ref();
+    match refused.and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_)) => Fault::CertificateNotTrusted,
+        _ => Fault::ConnectFailed,
     }
 }
 

@@ -18,7 +18,9 @@ use rules::name::Lang;
 use rules::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::exchange::{Carried, Exchange, Fault, NoBody, RequestBody, ResponseBody, fault_of};
+use super::exchange::{
+    Carried, Exchange, Fault, NoBody, RequestBody, ResponseBody, fault_of, fault_of_opening,
+};
 use super::headers::{self, About, text};
 use super::record::{Part, Record};
 use super::route::{Route, Way, Worker};
@@ -278,7 +280,7 @@ async fn exchange(
             Some(link) => link,
             None => {
                 let opened = call.step(pool.open()).await?;
-                opened.map_err(|_| Fault::ConnectFailed)?
+                opened.map_err(|cause| fault_of_opening(&cause))?
             }
         };
         let sent = call.step(link.sender.try_send_request(request)).await?;

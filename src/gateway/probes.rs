@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::Slot;
-use super::exchange::{Fault, fault_of};
+use super::exchange::{Fault, fault_of, fault_of_opening};
 use super::trace::Traces;
 use super::upstream::{Address, Link};
 use crate::channels::{Channels, Watched};
@@ -130,7 +130,7 @@ async fn request(
     let address = Address::new(tls, authority, within).map_err(|_| Fault::ConnectFailed)?;
     let mut link = address.link().await.map_err(|cause| match cause.kind() {
         std::io::ErrorKind::TimedOut => Fault::Timeout,
-        _ => Fault::ConnectFailed,
+        _ => fault_of_opening(&cause),
     })?;
     let request = Request::builder()
         .method(method.name())
