@@ -1,5 +1,6 @@
 //! A server of one's own: the real binary, a fresh data folder, a free port.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -88,6 +89,23 @@ impl SetClock {
     }
 }
 
+thread_local! {
+    static DATABASE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Servers that `test` starts on this thread keep their data there.
+pub fn with_database(url: &str, test: fn()) {
+    struct Forget;
+    impl Drop for Forget {
+        fn drop(&mut self) {
+            DATABASE.set(None);
+        }
+    }
+    DATABASE.set(Some(url.to_owned()));
+    let _forget = Forget;
+    test();
+}
+
 /// A running server.
 pub struct Server {
     child: Child,
@@ -122,10 +140,12 @@ impl Server {
     ) -> Self {
         let folder = Folder::new();
         let wrapper: Vec<_> = wrapper.iter().map(|a| (*a).to_owned()).collect();
-        let settings: Vec<_> = settings
+        let mut settings: Vec<_> = settings
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect();
+        let database = DATABASE.with_borrow(Clone::clone);
+        settings.extend(database.map(|url| ("HALLKEEPER__DATABASE__URL".to_owned(), url)));
         let arguments: Vec<_> = arguments.iter().map(|a| (*a).to_owned()).collect();
         let under_a_wrapper = !wrapper.is_empty();
         let (child, printed, base) = spawn(&folder, &settings, &wrapper, &arguments);

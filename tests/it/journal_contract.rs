@@ -28,7 +28,8 @@ use rules::machine::{Item, ItemKind, Machine as _};
 use rules::telemetry::{Class, Event as TelemetryEvent, Happened};
 use rules::ticket::{Channel, Ticket, TicketState};
 use rules::time::Timestamp;
-use sqlx::Connection as _;
+
+use crate::postgres::Schema;
 
 // What a behaviour is tried on.
 
@@ -55,47 +56,6 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A schema of its own on the server under test.
-struct Schema {
-    server: String,
-    name: String,
-}
-
-impl Schema {
-    async fn new() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = std::env::var("HALLKEEPER_TEST_POSTGRES").ok()?;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("contract_{}_{count}", std::process::id());
-        let schema = Self { server, name };
-        schema
-            .run(format!("drop schema if exists {} cascade", schema.name))
-            .await;
-        schema.run(format!("create schema {}", schema.name)).await;
-        Some(schema)
-    }
-
-    fn url(&self) -> String {
-        let Self { server, name } = self;
-        let joint = if server.contains('?') { '&' } else { '?' };
-        format!("{server}{joint}options=-csearch_path%3D{name}&application_name={name}")
-    }
-
-    async fn run(&self, statement: String) {
-        let mut connection = sqlx::PgConnection::connect(&self.server)
-            .await
-            .expect("the server");
-        sqlx::query(sqlx::AssertSqlSafe(statement))
-            .execute(&mut connection)
-            .await
-            .expect("the statement");
-    }
-
-    async fn drop(self) {
-        self.run(format!("drop schema {} cascade", self.name)).await;
     }
 }
 

@@ -26,6 +26,7 @@ mod notices;
 mod ops;
 mod ops_page;
 mod outage;
+mod postgres;
 mod print_bridge;
 mod recovery;
 mod rule_files;

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection as _};
 
 use crate::harness::{Client, Folder, PATIENCE, Server, SetClock};
+use crate::postgres::Schema;
 use book::{Book, Chance, Tally};
 use load::{Load, Temper};
 
@@ -55,8 +56,8 @@ async fn nothing_acknowledged_is_lost_or_done_twice_when_postgresql_crashes() {
     };
     let control = setting("HALLKEEPER_TEST_PGCTL").expect("the command that restarts PostgreSQL");
     let seed = Seed::take();
-    let schema = Schema::make(&url).await;
-    let mut server = schema.server().await;
+    let schema = Schema::on(&url).await;
+    let mut server = server_on(&schema).await;
     // A connection lost in a commit is logged as what it is.
     server.faults_expected = true;
     let book = Book::open(&server, Chance(seed.0)).await;
@@ -73,10 +74,10 @@ async fn nothing_acknowledged_is_lost_or_done_twice_when_postgresql_crashes() {
         restarts += 1;
     }
     let mut book = load.end().await;
-    check(&server, &mut book, &schema.url).await;
+    check(&server, &mut book, &schema.url()).await;
     server.kill();
     server.restart();
-    check(&server, &mut book, &schema.url).await;
+    check(&server, &mut book, &schema.url()).await;
     let tally = book.tally;
     say(&format!(
         "PostgreSQL: {restarts} crashes under load, {tally:?}, seed {}",
@@ -380,15 +381,15 @@ async fn kill_again_and_again(store: &str, kills: u64, postgres: Option<&str>) {
     let mut done = 0;
     while done < kills {
         let schema = match postgres {
-            Some(url) => Some(Schema::make(url).await),
+            Some(url) => Some(Schema::on(url).await),
             None => None,
         };
         let mut server = match &schema {
-            Some(schema) => schema.server().await,
+            Some(schema) => server_on(schema).await,
             None => Server::start().await,
         };
         let url = match &schema {
-            Some(schema) => schema.url.clone(),
+            Some(schema) => schema.url(),
             None => sqlite(&server),
         };
         let chance = Chance(seed.0.wrapping_add(done));
@@ -511,50 +512,8 @@ impl Drop for Seed {
     }
 }
 
-/// A corner of a PostgreSQL server.
-struct Schema {
-    server: String,
-    name: String,
-    url: String,
-}
-
-impl Schema {
-    async fn make(server: &str) -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let name = format!("recovery_{}_{}", std::process::id(), since.as_micros());
-        let joint = if server.contains('?') { '&' } else { '?' };
-        let url = format!("{server}{joint}options=-csearch_path%3D{name}");
-        let schema = Self {
-            server: server.to_owned(),
-            name,
-            url,
-        };
-        schema.run("create schema").await;
-        schema
-    }
-
-    async fn server(&self) -> Server {
-        Server::start_with(&[("HALLKEEPER__DATABASE__URL", &self.url)], &[]).await
-    }
-
-    async fn drop(self) {
-        self.run("set client_min_messages = error; drop schema if exists")
-            .await;
-    }
-
-    async fn run(&self, what: &str) {
-        let cascade = if what.contains("drop") { "cascade" } else { "" };
-        let statement = format!("{what} {} {cascade}", self.name);
-        let mut connection = sqlx::PgConnection::connect(&self.server)
-            .await
-            .expect("PostgreSQL");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
-            .execute(&mut connection)
-            .await
-            .expect("done");
-    }
+async fn server_on(schema: &Schema) -> Server {
+    Server::start_with(&[("HALLKEEPER__DATABASE__URL", &schema.url())], &[]).await
 }
 
 fn sqlite(server: &Server) -> String {

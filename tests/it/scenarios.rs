@@ -16,6 +16,7 @@ mod history;
 mod journeys;
 mod kiosk;
 mod notices;
+mod on_postgres;
 mod own_interfaces;
 mod pushes;
 mod raters;

@@ -45,7 +45,7 @@ async fn listed(admin: &Client, id: &str) -> Value {
 
 /// AC-A10-1
 #[actix_web::test]
-async fn one_silent_kiosk_of_twelve_is_one_alert_that_names_device_and_hall() {
+pub(super) async fn one_silent_kiosk_of_twelve_is_one_alert_that_names_device_and_hall() {
     let settings = [("HALLKEEPER__DEVICES__SILENT_SECS", "2"), QUICK];
     let server = Server::start_with(&settings, &[]).await;
     let admin = server.hall("H1", 1).await;
@@ -81,7 +81,7 @@ async fn one_silent_kiosk_of_twelve_is_one_alert_that_names_device_and_hall() {
 
 /// AC-A10-2: the alert of the fault; what is left of the device is in `devices`.
 #[actix_web::test]
-async fn a_kiosk_without_paper_is_one_alert_that_says_so() {
+pub(super) async fn a_kiosk_without_paper_is_one_alert_that_says_so() {
     let server = Server::start_with(&[QUICK], &[]).await;
     let admin = server.hall("H1", 1).await;
     hurried(&admin, "R23-device-fault", "for = \"30s\"", "for = \"1s\"").await;
@@ -106,7 +106,7 @@ async fn a_kiosk_without_paper_is_one_alert_that_says_so() {
 
 /// A10: usage counts, each use once, whatever is told twice, lost or killed between.
 #[actix_web::test]
-async fn each_use_is_counted_once_over_repeated_reports_and_restarts() {
+pub(super) async fn each_use_is_counted_once_over_repeated_reports_and_restarts() {
     let mut server = Server::start().await;
     let admin = server.hall("H1", 1).await;
     let kiosk = server.device("kiosk-1", "kiosk", "H1").await;
@@ -168,7 +168,7 @@ async fn each_use_is_counted_once_over_repeated_reports_and_restarts() {
 
 /// A10: software is old against the newest of its kind, or against what is expected of it.
 #[actix_web::test]
-async fn old_software_is_marked_against_the_newest_or_what_is_expected() {
+pub(super) async fn old_software_is_marked_against_the_newest_or_what_is_expected() {
     let settings = [("HALLKEEPER__DEVICES__EXPECTED_VERSIONS__CAMERA", "3.0.1")];
     let server = Server::start_with(&settings, &[]).await;
     let admin = server.hall("H1", 1).await;
@@ -201,7 +201,7 @@ async fn old_software_is_marked_against_the_newest_or_what_is_expected() {
 
 /// AC-A09-3
 #[actix_web::test]
-async fn counted_people_stand_beside_the_waiting_and_go_stale_after_a_minute() {
+pub(super) async fn counted_people_stand_beside_the_waiting_and_go_stale_after_a_minute() {
     let Some(clock) = SetClock::new() else {
         return;
     };

@@ -80,7 +80,7 @@ fn kept_nowhere(server: &Server, signs: &str) {
 
 /// AC-A09-1
 #[actix_web::test]
-async fn a_silent_rater_becomes_one_text_message_and_one_failure_of_its_channel() {
+pub(super) async fn a_silent_rater_becomes_one_text_message_and_one_failure_of_its_channel() {
     let gateway = Receiver::http(&[Manner::Accept]).await;
     let server = with_gateway(&gateway, "1").await;
     let admin = server.hall("H1", 3).await;
@@ -132,7 +132,7 @@ async fn a_silent_rater_becomes_one_text_message_and_one_failure_of_its_channel(
 
 /// A09-1, the other way: the rater answers, and nobody is told otherwise.
 #[actix_web::test]
-async fn a_rating_on_the_rater_is_kept_once_and_no_message_goes_out() {
+pub(super) async fn a_rating_on_the_rater_is_kept_once_and_no_message_goes_out() {
     let gateway = Receiver::http(&[Manner::Accept]).await;
     let mut server = with_gateway(&gateway, "2").await;
     let admin = server.hall("H1", 3).await;
@@ -183,7 +183,7 @@ async fn a_rating_on_the_rater_is_kept_once_and_no_message_goes_out() {
 
 /// What is asked outlives a crash; what cannot be sent is said.
 #[actix_web::test]
-async fn an_invitation_outlives_a_crash_and_one_without_a_phone_is_left_to_the_slip() {
+pub(super) async fn an_invitation_outlives_a_crash_and_one_without_a_phone_is_left_to_the_slip() {
     let gateway = Receiver::http(&[Manner::Accept]).await;
     let mut server = with_gateway(&gateway, "3").await;
     let admin = server.hall("H1", 1).await;
@@ -212,7 +212,7 @@ async fn an_invitation_outlives_a_crash_and_one_without_a_phone_is_left_to_the_s
 
 /// A gateway that refuses a number is asked once, one that is busy three times; each time it is said.
 #[actix_web::test]
-async fn a_number_that_the_gateway_refuses_is_not_tried_again() {
+pub(super) async fn a_number_that_the_gateway_refuses_is_not_tried_again() {
     let gateway = Receiver::http(&[Manner::Answer(400, "no such number")]).await;
     let server = with_gateway(&gateway, "1").await;
     let admin = server.hall("H1", 1).await;

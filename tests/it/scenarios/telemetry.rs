@@ -23,7 +23,7 @@ async fn counts(admin: &Client, filter: &str) -> Vec<Value> {
 
 /// AC-D08-1
 #[actix_web::test]
-async fn handling_items_count_visits_and_cases_query_items_visits_only() {
+pub(super) async fn handling_items_count_visits_and_cases_query_items_visits_only() {
     let mut server = Server::start().await;
     let mut all = Vec::new();
     for n in 0..10 {
@@ -60,7 +60,7 @@ async fn handling_items_count_visits_and_cases_query_items_visits_only() {
 
 /// AC-D08-2
 #[actix_web::test]
-async fn an_event_without_the_item_code_is_refused_by_name_and_the_others_are_kept() {
+pub(super) async fn an_event_without_the_item_code_is_refused_by_name_and_the_others_are_kept() {
     let server = Server::start().await;
     let admin = server.admin();
     let mut without = event("e2", "visit", "handling", "A");
