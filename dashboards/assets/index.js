@@ -93,7 +93,7 @@ async function directory() {
       h("button.btn.thin", { type: "button", onclick: change }, t("password.change")), langButton(),
       h("button.btn.thin", { type: "button", onclick: signOut }, t("sign.out"))),
     h("main.page", null,
-      may(who, "clerk", "engineer", "manager", "supervisor") && h("p.btns", null, h("a.btn.go", { href: "/desk", id: "to-desk" }, t("link.desk")), may(who, "engineer", "supervisor") && h("a.btn.go", { href: "/ops", id: "to-ops" }, t("link.ops"))),
+      may(who, "clerk", "engineer", "manager", "supervisor") && h("p.btns", null, h("a.btn.go", { href: "/desk", id: "to-desk" }, t("link.desk")), may(who, "engineer", "supervisor") && h("a.btn.go", { href: "/ops", id: "to-ops" }, t("link.ops")), may(who, "engineer") && h("a.btn.go", { href: "/setup", id: "to-setup" }, t("link.setup"))),
       who.must_change_password && h("p.note.warn", { role: "alert" }, t("password.must") + " ", h("button.btn.thin", { type: "button", onclick: change }, t("password.change"))),
       totals, list,
       may(who) && h("p", null, h("a.btn", { href: "/manage#new" }, t("halls.create")))));

@@ -31,6 +31,7 @@ mod print_bridge;
 mod recovery;
 mod rule_files;
 mod scenarios;
+mod setup_page;
 mod strips;
 mod visitor_pages;
 mod voice;

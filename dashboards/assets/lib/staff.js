@@ -47,7 +47,7 @@ export function field(name, label, props, hint) {
   const { options, ...rest } = props || {};
   const input = options
     ? h("select", { name, ...rest }, options.map(([value, words]) => h("option", { value, selected: String(value) === String(rest.value === undefined ? "" : rest.value) }, words)))
-    : h("input", { name, autocomplete: "off", ...rest });
+    : h(rest.rows ? "textarea" : "input", { name, autocomplete: "off", ...rest });
   if (options && rest.value !== undefined) input.value = rest.value;
   const box = rest.type === "checkbox";
   return h("label.field", { "data-field": name }, box ? h("span", null, input, label) : [h("span", null, label), input], hint && h("em", null, hint));
@@ -91,7 +91,7 @@ function showFault(node, said, error) {
   if (box) {
     box.classList.add("wrong");
     box.appendChild(h("strong", null, error.detail || error.message));
-    const input = box.querySelector("input, select");
+    const input = box.querySelector("input, select, textarea");
     if (input) input.focus();
   } else {
     said.classList.add("bad");

@@ -44,7 +44,7 @@ const TABLE = {
 
   "halls.none": ["还没有大厅。", "There is no hall yet."], "halls.create": ["新建大厅", "New hall"],
   "halls.totals": ["{halls} 个大厅 · 今日取号 {issued} · 等待 {waiting} · 办结 {completed}", "{halls} halls · {issued} numbers today · {waiting} waiting · {completed} completed"],
-  "link.board": ["等候屏", "Board"], "link.desk": ["预警督导", "Alert desk"], "link.ops": ["运维监测", "Operations"], "link.kiosk": ["取号机", "Kiosk"], "link.console": ["窗口叫号", "Console"], "link.manage": ["大厅管理", "Manage"],
+  "link.board": ["等候屏", "Board"], "link.desk": ["预警督导", "Alert desk"], "link.ops": ["运维监测", "Operations"], "link.setup": ["接口与数据设置", "Interfaces and data"], "link.kiosk": ["取号机", "Kiosk"], "link.console": ["窗口叫号", "Console"], "link.manage": ["大厅管理", "Manage"],
   "hall.closed": ["已关闭", "Closed"], "hall.open": ["开放中", "Open"], "hall.issuing_paused": ["暂停取号", "Issuing paused"],
   "figure.issued": ["取号", "Issued"], "figure.waiting": ["等待", "Waiting"], "figure.called": ["已叫号", "Called"], "figure.serving": ["办理中", "Serving"],
   "figure.held": ["挂起", "On hold"], "figure.completed": ["办结", "Completed"], "figure.missed": ["过号", "Missed"],

@@ -69,7 +69,7 @@ function open() {
 
 function paintBar() {
   fill($("bar"), h("h1", null, t("ops.title")), h("span", { id: "bell" }), h("span.live.num", { id: "line", role: "status" }), h("span.who", null, whoText(page.who)),
-    h("a.btn.thin", { href: "/desk" }, t("link.desk")), h("a.btn.thin", { href: "/" }, t("manage.home")), langButton(), h("button.btn.thin", { type: "button", onclick: signOut }, t("sign.out")));
+    page.may("engineer") ? h("a.btn.thin", { href: "/setup" }, t("link.setup")) : null, h("a.btn.thin", { href: "/desk" }, t("link.desk")), h("a.btn.thin", { href: "/" }, t("manage.home")), langButton(), h("button.btn.thin", { type: "button", onclick: signOut }, t("sign.out")));
 }
 
 const heard = () => { if (tab && tab.view && tab.view.paint) tab.view.paint(); };

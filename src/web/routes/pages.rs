@@ -48,6 +48,7 @@ pub fn configure(config: &mut ServiceConfig) {
         ("/desk", "desk"),
         ("/rater", "rater"),
         ("/ops", "ops"),
+        ("/setup", "setup"),
     ] {
         config.service(resource(path).route(web::get().to(
             move |request: HttpRequest, app: Data<App>, query: Query<PageQuery>| async move {

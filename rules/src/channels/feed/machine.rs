@@ -10,6 +10,7 @@ use super::compare::Difference;
 use super::refusal::FeedRefusal;
 use super::schedule::Punctuality;
 use super::setup::{FeedDirection, FeedSetup};
+use crate::channels::masking::Masking;
 use crate::channels::setup::is_text;
 use crate::channels::tally::percent;
 use crate::ids::FeedId;
@@ -358,6 +359,7 @@ impl Feed {
         face["now"] = json!(at(now));
         face["set_up_at"] = json!(at(self.set_up_at));
         face["setup"] = json!(self.setup);
+        face["standard_masking"] = json!(self.setup()?.masking == Masking::default());
         face["gaps"] = gaps.collect();
         face["since_set_up"] = json!({
             "received": all.records(), "accepted": all.accepted, "corrected": all.corrected,
