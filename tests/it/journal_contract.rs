@@ -791,7 +791,7 @@ async fn invitations_and_telemetry_are_kept_once(bench: Bench) {
         name: "社保".into(),
         department: Some("人社局".into()),
         region: "430100".into(),
-        told: serde_json::json!({"id": id}),
+        told: serde_json::json!({"id": id, "result": "accepted", "region_name": "长沙市"}),
     };
     let told = [
         event("v1", Happened::Visit),
@@ -810,6 +810,14 @@ async fn invitations_and_telemetry_are_kept_once(bench: Bench) {
     let counts = records.count_telemetry(&filter(Some("A"))).await.unwrap();
     let sums: Vec<_> = counts.iter().map(|row| (row.visits, row.cases)).collect();
     assert_eq!(sums, [(2, 1)]);
+    assert_eq!(counts[0].region_name.as_deref(), Some("长沙市"));
+    assert_eq!(counts[0].last_at, start());
+    let results = records.telemetry_results(&filter(Some("A"))).await.unwrap();
+    let results: Vec<_> = results
+        .iter()
+        .map(|row| (row.result.as_str(), row.cases))
+        .collect();
+    assert_eq!(results, [("accepted", 1)]);
     let other = records.count_telemetry(&filter(Some("B"))).await;
     assert_eq!(other, Ok(vec![]));
     assert_eq!(records.forget_telemetry(oldest).await, Ok(()));

@@ -31,6 +31,7 @@ mod print_bridge;
 mod recovery;
 mod rule_files;
 mod scenarios;
+mod services_page;
 mod setup_page;
 mod strips;
 mod visitor_pages;

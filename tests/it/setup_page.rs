@@ -569,7 +569,7 @@ async fn pushes(page: &Page) {
 /// A08: the directory of organisations and windows, changed by one and loaded from a file.
 #[actix_web::test]
 async fn the_directory_is_kept_on_the_page_and_loaded_from_a_file() {
-    let Some(page) = Page::open("/setup#directory", &["*"]).await else {
+    let Some(mut page) = Page::open("/setup#directory", &["*"]).await else {
         return;
     };
     let browser = &page.browser;
@@ -625,6 +625,11 @@ async fn the_directory_is_kept_on_the_page_and_loaded_from_a_file() {
         }
     }
     loads_a_file(&page).await;
+    // Without the server nothing is saved, and the page says so.
+    page.server.kill();
+    let lost = "!document.querySelector('#lost').hidden && document.querySelector('#lost').textContent.includes('nothing can be saved')";
+    page.browser.until(lost).await;
+    page.browser.shot("setup-lost-en").await;
     page.end().await;
 }
 

@@ -11,13 +11,14 @@ import { texts } from "./strings.js";
 import { nowTab } from "./now.js";
 import { channelsTab } from "./channels.js";
 import { dataTab } from "./feeds.js";
+import { servicesTab } from "./services.js";
 import { usageTab } from "./usage.js";
 
 addTexts(deskTexts);
 addTexts(texts);
 
 /** Tabs in their order; the first is where one starts. */
-const TABS = { now: nowTab, channels: channelsTab, data: dataTab, usage: usageTab };
+const TABS = { now: nowTab, channels: channelsTab, data: dataTab, services: servicesTab, usage: usageTab };
 
 const page = {
   who: null,

@@ -4,7 +4,8 @@ import { connectLive } from "../lib/live.js";
 import { get, toSignIn } from "../lib/api.js";
 import { addTexts, nameOf, t } from "../lib/i18n.js";
 import { $, h, fill, text } from "../lib/dom.js";
-import { session, signOut, langButton, covers, lastNews, liveLine, may, whoText } from "../lib/staff.js";
+import { session, signOut, langButton, covers, liveLine, may, whoText } from "../lib/staff.js";
+import { clock } from "../desk/parts.js";
 import { texts as deskTexts } from "../desk/strings.js";
 import { texts as opsTexts } from "../ops/strings.js";
 import { texts } from "./strings.js";
@@ -66,10 +67,11 @@ function paintBar() {
 /** Without the server nothing can be saved, and what is shown may be old: both are said. */
 function paintState() {
   const { live } = page;
-  liveLine($("line"), live, lastNews(live));
+  const heard = clock(live.serverNow() - (live.state === "live" ? 0 : live.silentMs), true);
+  liveLine($("line"), live, heard);
   const lost = live.state === "stale" || live.state === "offline" || live.state === "denied";
   $("lost").hidden = !lost;
-  text($("lost"), lost ? "⚠ " + t("set.lost", { at: lastNews(live) }) : "");
+  text($("lost"), lost ? "⚠ " + t("set.lost", { at: heard }) : "");
   document.body.classList.toggle("frozen", lost);
 }
 

@@ -1,5 +1,6 @@
 select
     class, code, region, max(name) as name, max(department) as department,
+    max(region_name) as region_name, max(at) as last_at,
     sum(case when happened = 'visit' then 1 else 0 end) as visits,
     sum(case when happened = 'case' then 1 else 0 end) as cases
 from telemetry_events

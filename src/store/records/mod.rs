@@ -50,7 +50,7 @@ pub use order::{TicketKey, TicketSort};
 pub use sessions::SessionRow;
 pub use strips::StripRow;
 pub use tags::TagRow;
-pub use telemetry::{TelemetryCount, TelemetryFilter};
+pub use telemetry::{TelemetryCount, TelemetryFilter, TelemetryResult};
 pub use tickets::{HallTicket, PAGE_MAX, TicketFilter, TicketPage};
 
 use crate::store::sqlite::Turn;

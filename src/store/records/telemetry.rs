@@ -3,7 +3,7 @@
 use rules::telemetry::Event;
 use rules::time::Timestamp;
 
-use super::db::Fields;
+use super::db::{Fields, Statement};
 use super::{Records, StoreError};
 
 /// Rows removed at a time, so that nobody waits for the database meanwhile.
@@ -30,7 +30,20 @@ pub struct TelemetryCount {
     pub region: String,
     pub name: String,
     pub department: Option<String>,
+    pub region_name: Option<String>,
+    /// When the newest of them happened.
+    pub last_at: Timestamp,
     pub visits: u64,
+    pub cases: u64,
+}
+
+/// Cases of one item in one region that ended alike, in the words of the service that told of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TelemetryResult {
+    pub class: String,
+    pub code: String,
+    pub region: String,
+    pub result: String,
     pub cases: u64,
 }
 
@@ -51,6 +64,8 @@ impl Records {
                 .bind(&event.department)
                 .bind(&event.region)
                 .bind(event.told.to_string())
+                .bind(event.told["result"].as_str().map(str::to_owned))
+                .bind(event.told["region_name"].as_str().map(str::to_owned))
         });
         let changed = self.db.write_together(statements.collect()).await?;
         Ok(changed.iter().sum())
@@ -64,16 +79,20 @@ impl Records {
         &self,
         filter: &TelemetryFilter,
     ) -> Result<Vec<TelemetryCount>, StoreError> {
-        let any = |text: &Option<String>| text.clone().unwrap_or_default();
-        let statement = sqlx::query(include_str!("../queries/count_telemetry.sql"))
-            .bind(filter.from.millis())
-            .bind(filter.before.millis())
-            .bind(any(&filter.class))
-            .bind(any(&filter.code))
-            .bind(any(&filter.region))
-            .bind(any(&filter.department))
-            .bind(i64::from(filter.limit));
+        let statement = filtered(include_str!("../queries/count_telemetry.sql"), filter);
         self.db.rows(statement, count).await
+    }
+
+    /// Cases by item, region and result, the most frequent first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn telemetry_results(
+        &self,
+        filter: &TelemetryFilter,
+    ) -> Result<Vec<TelemetryResult>, StoreError> {
+        let query = include_str!("../queries/count_telemetry_results.sql");
+        self.db.rows(filtered(query, filter), result).await
     }
 
     /// Forgets events from before an instant.
@@ -89,6 +108,18 @@ impl Records {
     }
 }
 
+fn filtered(query: &'static str, filter: &TelemetryFilter) -> Statement<'static> {
+    let any = |text: &Option<String>| text.clone().unwrap_or_default();
+    sqlx::query(query)
+        .bind(filter.from.millis())
+        .bind(filter.before.millis())
+        .bind(any(&filter.class))
+        .bind(any(&filter.code))
+        .bind(any(&filter.region))
+        .bind(any(&filter.department))
+        .bind(i64::from(filter.limit))
+}
+
 fn count(row: &Fields<'_>) -> Result<TelemetryCount, StoreError> {
     Ok(TelemetryCount {
         class: row.text("class")?,
@@ -96,7 +127,19 @@ fn count(row: &Fields<'_>) -> Result<TelemetryCount, StoreError> {
         region: row.text("region")?,
         name: row.text("name")?,
         department: row.text_if_any("department")?,
+        region_name: row.text_if_any("region_name")?,
+        last_at: row.time("last_at")?,
         visits: row.count("visits")?,
+        cases: row.count("cases")?,
+    })
+}
+
+fn result(row: &Fields<'_>) -> Result<TelemetryResult, StoreError> {
+    Ok(TelemetryResult {
+        class: row.text("class")?,
+        code: row.text("code")?,
+        region: row.text("region")?,
+        result: row.text("result")?,
         cases: row.count("cases")?,
     })
 }

@@ -1,6 +1,8 @@
 //! Telemetry of on-line services (服务埋点): they tell of visits and cases, people see what it adds
 //! up to.
 
+use std::collections::BTreeMap;
+
 use actix_web::web::{Data, Query, ServiceConfig};
 use actix_web::{HttpResponse, get, post};
 use rules::channels::masking::Masking;
@@ -10,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::store::records::{TelemetryCount, TelemetryFilter};
+use crate::store::records::{TelemetryCount, TelemetryFilter, TelemetryResult};
 use crate::web::App;
 use crate::web::access::Action;
 use crate::web::body::Body;
@@ -20,6 +22,9 @@ use crate::web::routes::items::instant;
 
 /// Rows of one answer.
 const ROWS_MAX: u32 = 1_000;
+
+/// Lines of results that are looked at; of services that tell of more kinds the rare ones are left out.
+const RESULTS_MAX: u32 = 5_000;
 
 /// Without a time the last so many days are counted.
 const DAYS: u64 = 30;
@@ -92,8 +97,8 @@ pub struct CountsQuery {
     limit: Option<u32>,
 }
 
-/// Visits and cases by item and region, most visited first. Only handling items count cases; of others
-/// `cases` is null.
+/// Visits and cases by item and region, most visited first, each with what became of its cases and when it
+/// was heard of last (`last_at`). Only handling items count cases; of others `cases` is null.
 #[utoipa::path(get, path = "/api/v1/telemetry/counts", tag = "telemetry", params(CountsQuery),
     responses((status = 200, body = Object), (status = 422, body = ProblemBody)))]
 #[get("/telemetry/counts")]
@@ -129,7 +134,13 @@ async fn counts(
         limit,
     };
     let rows = app.records.count_telemetry(&filter).await?;
-    let items: Vec<Value> = rows.iter().map(face).collect();
+    let filter = TelemetryFilter {
+        limit: RESULTS_MAX,
+        ..filter
+    };
+    let results = app.records.telemetry_results(&filter).await?;
+    let results = by_service(&results);
+    let items: Vec<Value> = rows.iter().map(|row| face(row, &results)).collect();
     let span = |at: Timestamp| at.rfc3339_utc();
     Ok(
         HttpResponse::Ok()
@@ -137,10 +148,26 @@ async fn counts(
     )
 }
 
-fn face(row: &TelemetryCount) -> Value {
+/// An item in a region: its class, its code, and the region's.
+type Service<'a> = (&'a str, &'a str, &'a str);
+
+fn by_service(results: &[TelemetryResult]) -> BTreeMap<Service<'_>, Vec<Value>> {
+    let mut of: BTreeMap<Service<'_>, Vec<Value>> = BTreeMap::new();
+    for one in results {
+        let service = (&*one.class, &*one.code, &*one.region);
+        let told = json!({"result": one.result, "cases": one.cases});
+        of.entry(service).or_default().push(told);
+    }
+    of
+}
+
+fn face(row: &TelemetryCount, results: &BTreeMap<Service<'_>, Vec<Value>>) -> Value {
     let handling = row.class == Class::Handling.name();
+    let results = results.get(&(&*row.class, &*row.code, &*row.region));
     json!({
         "class": row.class, "code": row.code, "name": row.name, "region": row.region,
         "department": row.department, "visits": row.visits, "cases": handling.then_some(row.cases),
+        "region_name": row.region_name, "last_at": row.last_at.rfc3339_utc(),
+        "results": results.map_or(&[][..], Vec::as_slice),
     })
 }

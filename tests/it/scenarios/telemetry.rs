@@ -31,7 +31,11 @@ pub(super) async fn handling_items_count_visits_and_cases_query_items_visits_onl
         all.push(event(&format!("q{n}"), "visit", "query", "B"));
     }
     for n in 0..4 {
-        all.push(event(&format!("c{n}"), "case", "handling", "A"));
+        let mut case = event(&format!("c{n}"), "case", "handling", "A");
+        if n == 3 {
+            case["result"] = json!("failed");
+        }
+        all.push(case);
     }
     // Told twice, as after a lost answer: each event counts once.
     for (kept, known) in [(24, 0), (0, 24)] {
@@ -48,6 +52,16 @@ pub(super) async fn handling_items_count_visits_and_cases_query_items_visits_onl
         (row["visits"].clone(), row["cases"].clone())
     };
     assert_eq!(pair("A"), (json!(10), json!(4)));
+    let one = |code: &str| rows.iter().find(|row| row["code"] == code).unwrap();
+    let results = json!([{"result": "accepted", "cases": 3}, {"result": "failed", "cases": 1}]);
+    assert_eq!(
+        (&one("A")["results"], &one("B")["results"]),
+        (&results, &json!([]))
+    );
+    assert_eq!(
+        (&one("A")["region_name"], one("A")["last_at"].is_string()),
+        (&json!("长沙市"), true)
+    );
     assert_eq!(pair("B"), (json!(10), Value::Null));
     assert_eq!(counts(&admin, "class=query").await.len(), 1);
     assert_eq!(counts(&admin, "region=430200").await.len(), 0);
