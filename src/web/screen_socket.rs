@@ -15,6 +15,8 @@
 //! What waits for one socket is bounded: its unsent write, one answer per message it sent, and at
 //! most `TOPICS_MAX` cursors. Who sends too much or too often is shown the door.
 
+mod topics;
+
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::Future;
@@ -36,7 +38,7 @@ use actix_web::web::{Bytes, BytesMut, Data, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, get};
 use actix_web_actors::ws::handshake;
 use actors::hall::Watch;
-use actors::hub::{Cursor, Find, Found, ScreenHub, Topic, WantSnapshot};
+use actors::hub::{Cursor, Found, ScreenHub, Topic, WantSnapshot};
 use dashboards::assets;
 use dashboards::frame::text_frame;
 use futures_util::Stream;
@@ -49,9 +51,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
+use self::topics::{NoTopic, find};
 use crate::vitals::OpenSocket;
 use crate::web::App;
-use crate::web::access::{Action, Principal, Scope};
+use crate::web::access::{Action, Principal};
 use crate::web::auth::proofs;
 use crate::web::caller::address_of;
 use crate::web::error::{Problem, lang_of};
@@ -243,12 +246,6 @@ struct Wish {
     subscribe: Vec<String>,
     unsubscribe: Vec<String>,
     since: std::collections::BTreeMap<String, u64>,
-}
-
-/// Why a topic is not followed.
-struct NoTopic {
-    topic: String,
-    code: &'static str,
 }
 
 /// Asks whether a hall still lets everybody look.
@@ -543,68 +540,6 @@ impl ScreenSocket {
         self.say(&json!({"topic": refused.topic, "kind": "error", "code": refused.code, "detail": detail}));
     }
 
-    /// Whether this end may follow the topic; for a ticket's topic, its token.
-    fn may_follow(&self, topic: &str) -> Result<Option<Token>, &'static str> {
-        let (family, rest) = topic.split_once('.').unwrap_or((topic, ""));
-        if family == "ticket" {
-            let token = Token(rest.to_owned());
-            return match &self.who {
-                Who::Holder(own) if *own != token => Err("forbidden"),
-                Who::Viewer(_) => Err("forbidden"),
-                // Whoever knows the token has seen the slip.
-                Who::Holder(_) | Who::Known { .. } => Ok(Some(token)),
-            };
-        }
-        if let Who::Viewer(own) = &self.who {
-            let board = matches!(family, "hall" | "queue");
-            let here = rest.split('.').next() == Some(own.as_str());
-            return if board && here {
-                Ok(None)
-            } else {
-                Err("forbidden")
-            };
-        }
-        let Some(principal) = self.principal() else {
-            return Err("forbidden");
-        };
-        let allowed = match family {
-            "city" => principal.may(Action::SeeHall) && principal.scope.everywhere(),
-            "hall" | "queue" | "window" | "voice" | "occupancy" => {
-                let hall = rest.split('.').next().unwrap_or_default();
-                let hall: HallId = hall.parse().map_err(|_| "unknown_topic")?;
-                principal.may_in(Action::SeeHall, &hall)
-            }
-            "alerts" if rest.is_empty() => {
-                principal.may(Action::SeeAlerts) && principal.scope.everywhere()
-            }
-            "alerts" => {
-                let hall: HallId = rest.parse().map_err(|_| "unknown_topic")?;
-                principal.may_in(Action::SeeAlerts, &hall)
-            }
-            "ops" | "channels" if rest.is_empty() => {
-                principal.may(Action::SeeChannels) && principal.scope.everywhere()
-            }
-            "ops" | "channels" => {
-                let hall: HallId = rest.parse().map_err(|_| "unknown_topic")?;
-                principal.may_in(Action::SeeChannels, &hall)
-            }
-            // Whose it is, is seen when it is found.
-            "channel" => principal.may(Action::SeeChannels),
-            "device" | "rating" => {
-                principal.device() == Some(rest) || self.manages(&principal, rest)
-            }
-            _ => return Err("unknown_topic"),
-        };
-        if allowed { Ok(None) } else { Err("forbidden") }
-    }
-
-    /// Whether a device stands in a hall whose devices this principal manages.
-    fn manages(&self, principal: &Principal, device: &str) -> bool {
-        let row = self.app.devices.row(device);
-        let hall = row.and_then(|row| row.hall.parse::<HallId>().ok());
-        hall.is_some_and(|hall| principal.may_in(Action::ManageDevices, &hall))
-    }
-
     fn poll_subscribing(&mut self, task: &mut Context<'_>) {
         if self.subscribing.is_empty() {
             return;
@@ -728,90 +663,6 @@ impl ScreenSocket {
                 Some(Bytes::from(whole))
             }
         }
-    }
-}
-
-/// Makes a channel's topic known to whoever may see the channel.
-async fn open_channel(app: &App, channel: &str, scope: &Scope) -> Result<(), &'static str> {
-    let known = channel.parse().ok().and_then(|id| app.channels.get(&id));
-    let watched = known.ok_or("unknown_topic")?;
-    let hall = watched.desk.read(|channel, _| {
-        let setup = channel.setup();
-        setup.map(|setup| setup.hall.clone())
-    });
-    let hall = hall.await.flatten().ok_or("unknown_topic")?;
-    if !scope.holds_any(hall.as_ref()) {
-        return Err("forbidden");
-    }
-    app.ops.open_channel(watched.id.clone()).await;
-    Ok(())
-}
-
-/// Finds a topic; a ticket's, a channel's, and a hall's alerts and operations are made known first.
-async fn find(
-    app: Arc<App>,
-    topic: String,
-    watch: Option<Token>,
-    scope: Option<Scope>,
-    since: Option<u64>,
-) -> Result<(Arc<Topic>, Option<u64>), NoTopic> {
-    let unknown = |topic: String| NoTopic {
-        topic,
-        code: "unknown_topic",
-    };
-    if let Some(token) = watch {
-        let hall = token
-            .0
-            .split_once('.')
-            .map_or("", |(hall, _)| hall)
-            .to_owned();
-        let Ok((_, handle)) = app.hall(&hall) else {
-            return Err(unknown(topic));
-        };
-        if !handle.actor.send(Watch(token)).await.unwrap_or(false) {
-            return Err(unknown(topic));
-        }
-    }
-    if let Some(hall) = topic.strip_prefix("alerts.") {
-        // A hall has a topic of alerts also before it has an alert.
-        let Ok((hall, _)) = app.hall(hall) else {
-            return Err(unknown(topic));
-        };
-        app.alerting.driver.open(hall).await;
-    }
-    if let Some(device) = topic.strip_prefix("rating.") {
-        // Also before anything was rated there.
-        if app
-            .devices
-            .row(device)
-            .is_none_or(|row| row.kind != "rater")
-        {
-            return Err(unknown(topic));
-        }
-        app.raters.open(device, app.now());
-    }
-    if let Some(hall) = topic.strip_prefix("occupancy.") {
-        // Also before anybody has counted there.
-        let Ok((hall, _)) = app.hall(hall) else {
-            return Err(unknown(topic));
-        };
-        app.occupancies.open(&hall, app.now());
-    }
-    if let Some(("ops" | "channels", hall)) = topic.split_once('.') {
-        let Ok((hall, _)) = app.hall(hall) else {
-            return Err(unknown(topic));
-        };
-        app.ops.open_hall(hall).await;
-    }
-    if let Some(channel) = topic.strip_prefix("channel.") {
-        let opened = open_channel(&app, channel, &scope.unwrap_or_default()).await;
-        if let Err(code) = opened {
-            return Err(NoTopic { topic, code });
-        }
-    }
-    match app.system.hub.send(Find(topic.clone())).await {
-        Ok(Some(found)) => Ok((found, since)),
-        _ => Err(unknown(topic)),
     }
 }
 
