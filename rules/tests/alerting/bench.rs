@@ -15,7 +15,7 @@ use rules::ids::AlertId;
 use rules::machine::{Machine, Recorded};
 use rules::name::{Lang, Name};
 
-use crate::support::at;
+use crate::support::{at, rule};
 
 /// A message as a test looks at it: cause, receiver, alert, how the title reads in Chinese.
 pub(crate) type Said = (Cause, String, String, String);
@@ -258,4 +258,9 @@ pub(crate) fn ack() -> Handling {
         until: None,
         sticky: false,
     }
+}
+
+/// A rule without anything special.
+pub(crate) fn plain(id: &str) -> Rule {
+    rule(id, SubjectKind::Queue, "waiting > 20")
 }

@@ -3,6 +3,8 @@
 mod bench;
 mod desk;
 mod engine;
+mod escalating;
 mod given;
+mod quieting;
 mod support;
 mod watch;
