@@ -6,7 +6,8 @@ use actors::hall::Watch;
 use actors::hub::{Find, Topic};
 use rules::ids::{HallId, Token};
 
-use super::{ScreenSocket, Who};
+use super::ScreenSocket;
+use super::opening::Who;
 use crate::web::App;
 use crate::web::access::{Action, Principal, Scope};
 
