@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{find, windows};
+use super::{BatchRequest, find, windows};
 use crate::feeds::{FeedError, Holder, digest};
 use crate::store::records::Pushed;
 use crate::web::App;
@@ -185,27 +185,22 @@ impl RecordBody {
     params(("feed" = String, Path), ("batch" = String, Path)), request_body = RecordsBody,
     responses((status = 201, body = Object), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 #[post("/{feed}/batches/{batch}/records")]
-async fn take(
-    app: Data<App>,
-    caller: Caller,
-    path: Path<(String, String)>,
-    body: Body,
-) -> Result<HttpResponse, Problem> {
-    let (id, batch) = path.into_inner();
-    let (holder, setup) = find(&app, &caller, Action::RecordCalls, &id).await?;
-    once(&app, &caller, &body, async {
-        let RecordsBody { records } = body.parse()?;
+async fn take(asked: BatchRequest) -> Result<HttpResponse, Problem> {
+    let batch = asked.batch.as_str();
+    let (holder, setup) = asked.find(Action::RecordCalls).await?;
+    once(&asked.app, &asked.caller, &asked.body, async {
+        let RecordsBody { records } = asked.body.parse()?;
         let most = rules::channels::feed::record::RECORD_MAX_BYTES;
         let records = records.into_iter().enumerate();
         let records = records.map(|(place, record)| record.told(place, most));
         let records = records.collect::<Result<Vec<_>, _>>()?;
-        let windows = windows(&app, &setup).await?;
-        let by = &caller.principal.name;
-        let taken = app
+        let windows = windows(&asked.app, &setup).await?;
+        let taken = asked
+            .app
             .feeds
-            .take(&holder, &batch, records, windows, by)
+            .take(&holder, batch, records, windows, asked.by())
             .await?;
-        Ok(json!({"taken": taken, "batch": face(&holder, &batch).await?}))
+        Ok(json!({"taken": taken, "batch": face(&holder, batch).await?}))
     })
     .await
 }
@@ -224,16 +219,11 @@ pub struct PushedBody {
     params(("feed" = String, Path), ("batch" = String, Path)), request_body = Vec<PushedBody>,
     responses((status = 201, body = Object), (status = 409, body = ProblemBody)))]
 #[post("/{feed}/batches/{batch}/acknowledgements")]
-async fn acknowledge(
-    app: Data<App>,
-    caller: Caller,
-    path: Path<(String, String)>,
-    body: Body,
-) -> Result<HttpResponse, Problem> {
-    let (id, batch) = path.into_inner();
-    let (holder, setup) = find(&app, &caller, Action::RecordCalls, &id).await?;
-    once(&app, &caller, &body, async {
-        let told: Vec<PushedBody> = body.parse()?;
+async fn acknowledge(asked: BatchRequest) -> Result<HttpResponse, Problem> {
+    let batch = asked.batch.as_str();
+    let (holder, setup) = asked.find(Action::RecordCalls).await?;
+    once(&asked.app, &asked.caller, &asked.body, async {
+        let told: Vec<PushedBody> = asked.body.parse()?;
         if told.len() > RECORDS_AT_ONCE_MAX {
             return Err(FeedError::from(FeedRefusal::TooManyAtOnce {
                 max: RECORDS_AT_ONCE_MAX,
@@ -265,9 +255,12 @@ async fn acknowledge(
             }
         }
         let pushed: Vec<Pushed> = pushed.into_values().collect();
-        let by = &caller.principal.name;
-        app.feeds.told(&holder, &batch, &pushed, by).await?;
-        face(&holder, &batch).await
+        asked
+            .app
+            .feeds
+            .told(&holder, batch, &pushed, asked.by())
+            .await?;
+        face(&holder, batch).await
     })
     .await
 }
@@ -277,19 +270,14 @@ async fn acknowledge(
     params(("feed" = String, Path), ("batch" = String, Path)),
     responses((status = 200, body = Object), (status = 404, body = ProblemBody)))]
 #[post("/{feed}/batches/{batch}/close")]
-async fn close(
-    app: Data<App>,
-    caller: Caller,
-    path: Path<(String, String)>,
-    body: Body,
-) -> Result<HttpResponse, Problem> {
-    let (id, batch) = path.into_inner();
-    let (holder, _) = find(&app, &caller, Action::RecordCalls, &id).await?;
+async fn close(asked: BatchRequest) -> Result<HttpResponse, Problem> {
+    let batch = asked.batch.as_str();
+    let (holder, _) = asked.find(Action::RecordCalls).await?;
     let command = FeedCommand::Close {
-        batch: batch.clone(),
+        batch: batch.to_owned(),
     };
-    let done = submit(&holder.desk, &caller, &body, command).await?;
-    let face = face(&holder, &batch).await?;
+    let done = submit(&holder.desk, &asked.caller, &asked.body, command).await?;
+    let face = face(&holder, batch).await?;
     Ok(answer(HttpResponse::Ok(), done.replayed, &face))
 }
 
@@ -298,23 +286,14 @@ async fn close(
     params(("feed" = String, Path), ("batch" = String, Path)),
     responses((status = 201, body = Object), (status = 409, body = ProblemBody)))]
 #[post("/{feed}/batches/{batch}/retry")]
-async fn retry(
-    app: Data<App>,
-    caller: Caller,
-    path: Path<(String, String)>,
-    body: Body,
-) -> Result<HttpResponse, Problem> {
-    let (id, batch) = path.into_inner();
-    let (holder, _) = find(&app, &caller, Action::ManageChannels, &id).await?;
-    once(&app, &caller, &body, async {
-        let again = app.feeds.retry(&holder, &batch).await?;
-        app.audit(
-            &caller,
-            "feed_retried",
-            &id,
-            json!({"batch": batch, "records": again}),
-        )
-        .await?;
+async fn retry(asked: BatchRequest) -> Result<HttpResponse, Problem> {
+    let batch = asked.batch.as_str();
+    let (holder, _) = asked.find(Action::ManageChannels).await?;
+    once(&asked.app, &asked.caller, &asked.body, async {
+        let again = asked.app.feeds.retry(&holder, batch).await?;
+        asked
+            .audit("feed_retried", json!({"batch": batch, "records": again}))
+            .await?;
         Ok(json!({"again": again}))
     })
     .await
@@ -351,14 +330,9 @@ impl TheirsBody {
     params(("feed" = String, Path), ("batch" = String, Path)), request_body = TheirsBody,
     responses((status = 201, body = Object), (status = 404, body = ProblemBody)))]
 #[post("/{feed}/batches/{batch}/reconcile")]
-async fn compare_batch(
-    app: Data<App>,
-    caller: Caller,
-    path: Path<(String, String)>,
-    body: Body,
-) -> Result<HttpResponse, Problem> {
-    let (id, batch) = path.into_inner();
-    compared(&app, &caller, &id, Some(&batch), &body).await
+async fn compare_batch(asked: BatchRequest) -> Result<HttpResponse, Problem> {
+    let (feed, batch) = (&asked.feed, Some(asked.batch.as_str()));
+    compared(&asked.app, &asked.caller, feed, batch, &asked.body).await
 }
 
 /// Compares all records of a feed, the newest of each, with what the other side has.

@@ -9,10 +9,13 @@ pub mod directory;
 pub mod records;
 
 use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use actix_web::dev::Payload;
 use actix_web::web::{Data, Path, PayloadConfig, Query, ServiceConfig, scope};
-use actix_web::{HttpResponse, get, put};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, get, put};
 use rules::channels::feed::{FeedSetup, FieldCheck, FieldKind, Source};
 use rules::ids::{FeedId, HallId};
 use serde::Deserialize;
@@ -75,6 +78,52 @@ pub(super) async fn find(
     match caller.principal.scope.holds_any(setup.hall.as_ref()) {
         true => Ok((holder, setup)),
         false => Err(caller.refuse(app, action, id)),
+    }
+}
+
+/// A request that changes something of a batch.
+pub(super) struct BatchRequest {
+    app: Data<App>,
+    caller: Caller,
+    feed: String,
+    batch: String,
+    body: Body,
+}
+
+impl BatchRequest {
+    /// See [`find`].
+    async fn find(&self, action: Action) -> Result<(Arc<Holder>, FeedSetup), Problem> {
+        find(&self.app, &self.caller, action, &self.feed).await
+    }
+
+    /// Whoever asks.
+    fn by(&self) -> &str {
+        &self.caller.principal.name
+    }
+
+    async fn audit(&self, what: &str, detail: Value) -> Result<(), Problem> {
+        self.app.audit(&self.caller, what, &self.feed, detail).await
+    }
+}
+
+impl FromRequest for BatchRequest {
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Self::Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        type Parts = (Data<App>, Caller, Path<(String, String)>, Body);
+        let parts = Parts::from_request(request, payload);
+        Box::pin(async move {
+            let (app, caller, path, body) = parts.await?;
+            let (feed, batch) = path.into_inner();
+            Ok(Self {
+                app,
+                caller,
+                feed,
+                batch,
+                body,
+            })
+        })
     }
 }
 

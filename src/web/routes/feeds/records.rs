@@ -8,12 +8,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{find, windows};
+use super::{BatchRequest, find, windows};
 use crate::feeds::Holder;
 use crate::store::records::{FeedRecord, FeedRecordFilter};
 use crate::web::App;
 use crate::web::access::Action;
-use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
 use crate::web::once::once;
@@ -170,28 +169,23 @@ pub struct CorrectionBody {
     params(("feed" = String, Path), ("batch" = String, Path)), request_body = CorrectionBody,
     responses((status = 201, body = Object), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 #[post("/{feed}/batches/{batch}/corrections")]
-async fn correct(
-    app: Data<App>,
-    caller: Caller,
-    path: Path<(String, String)>,
-    body: Body,
-) -> Result<HttpResponse, Problem> {
-    let (id, batch) = path.into_inner();
-    let (holder, setup) = find(&app, &caller, Action::ManageChannels, &id).await?;
-    once(&app, &caller, &body, async {
-        let CorrectionBody { record, body } = body.parse()?;
-        let windows = windows(&app, &setup).await?;
-        let by = &caller.principal.name;
-        app.feeds
-            .correct(&holder, &batch, &record, body, windows, by)
+async fn correct(asked: BatchRequest) -> Result<HttpResponse, Problem> {
+    let batch = asked.batch.as_str();
+    let (holder, setup) = asked.find(Action::ManageChannels).await?;
+    once(&asked.app, &asked.caller, &asked.body, async {
+        let CorrectionBody { record, body } = asked.body.parse()?;
+        let windows = windows(&asked.app, &setup).await?;
+        asked
+            .app
+            .feeds
+            .correct(&holder, batch, &record, body, windows, asked.by())
             .await?;
-        let made = one(&app, &holder, &batch, &record).await?;
+        let made = one(&asked.app, &holder, batch, &record).await?;
         let made = made.ok_or_else(Problem::unavailable)?;
         let what = json!({
             "batch": batch, "record": record, "before": made.original, "after": made.body,
         });
-        app.audit(&caller, "feed_record_corrected", &id, what)
-            .await?;
+        asked.audit("feed_record_corrected", what).await?;
         Ok(json!(made))
     })
     .await
