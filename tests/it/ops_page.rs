@@ -314,3 +314,29 @@ async fn times_are_those_of_the_halls_wherever_the_desk_stands() {
         .await
         .refused(422, "invalid_field");
 }
+
+/// A painting waits while a finger is on the page; when the tab is left meanwhile, it is left with it.
+#[actix_web::test]
+async fn a_painting_that_waits_for_a_finger_is_dropped_with_its_tab() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let (_server, admin) = at_operations(&browser, Server::start().await).await;
+    let touch = |kind: &str| format!("document.dispatchEvent(new Event('{kind}'))");
+    browser.eval(&touch("pointerdown")).await;
+    channel(&admin, "sms", None, "g", (0, 0)).await;
+    browser
+        .until("document.querySelector('tr[data-channel=sms]')")
+        .await;
+    browser.eval("location.hash = 'channels'").await;
+    browser
+        .until("document.querySelector('#channel-list tr')")
+        .await;
+    browser.eval(&touch("pointerup")).await;
+    // The next painting that waits for nobody.
+    channel(&admin, "pay", None, "g", (0, 0)).await;
+    browser
+        .until("document.querySelector('tr[data-item=pay]')")
+        .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}

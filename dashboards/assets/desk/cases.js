@@ -1,7 +1,7 @@
 // Cases: the data board, of which each number opens the list it counts, and one case with its steps and limits.
 import { get, post } from "../lib/api.js";
 import { t, number } from "../lib/i18n.js";
-import { $, h, fill, swap } from "../lib/dom.js";
+import { h, fill, swap } from "../lib/dom.js";
 import { th } from "../lib/staff.js";
 import { button, clock, fact, facts, pages, percent, person, sentence, word } from "./parts.js";
 
@@ -25,6 +25,9 @@ export function casesTab(main, desk, asked) {
 
   const load = () => list.load(filter || { sort: "newest" });
   const same = (other) => JSON.stringify(Object.entries(other).sort()) === JSON.stringify(Object.entries(filter || {}).sort());
+  const boardAt = h("div", { id: "board" });
+  const caseAt = h("section.panel.detail", { id: "case", "aria-live": "polite" });
+
   function open(other) {
     filter = other && Object.assign({}, other);
     sorts.value = filter ? "due" : "newest";
@@ -43,20 +46,20 @@ export function casesTab(main, desk, asked) {
       const late = (seen.departments || []).filter((one) => one.overdue || one.near_due).slice(0, 6);
       const department = (one) => ["overdue", "near_due"].filter((time) => one[time]).map((time) => ({ name: time, count: one[time], filter: { time, stage: "open", department: one.department }, label: one.department }));
       if (late.length) rows.push(["case.by-department", "time.", late.reduce((all, one) => all.concat(department(one)), [])]);
-      swap($("board"), h("div.board", null, rows.filter(([, , counts]) => (counts || []).length).map(([title, prefix, counts]) => h("section.panel", null, h("h2", null, t(title), title === "case.sync" && typeof seen.sync_percent === "number" ? h("small", null, " " + percent(seen.sync_percent)) : null), h("div.counts", null, counts.map(count(prefix)))))));
+      swap(boardAt, h("div.board", null, rows.filter(([, , counts]) => (counts || []).length).map(([title, prefix, counts]) => h("section.panel", null, h("h2", null, t(title), title === "case.sync" && typeof seen.sync_percent === "number" ? h("small", null, " " + percent(seen.sync_percent)) : null), h("div.counts", null, counts.map(count(prefix)))))));
     } catch (error) {
-      swap($("board"), h("p.note.bad", { role: "alert" }, error.detail || error.message));
+      swap(boardAt, h("p.note.bad", { role: "alert" }, error.detail || error.message));
     }
   }
 
   async function show(no) {
     chosen = no;
     for (const row of list.node.querySelectorAll("tr[data-case]")) row.setAttribute("aria-selected", String(row.dataset.case === no));
-    if (!no) return fill($("case"), h("p.dim", null, t("case.choose")));
+    if (!no) return fill(caseAt, h("p.dim", null, t("case.choose")));
     try {
-      return fill($("case"), detail(await get("/cases/" + encodeURIComponent(no))));
+      return fill(caseAt, detail(await get("/cases/" + encodeURIComponent(no))));
     } catch (error) {
-      return fill($("case"), h("p.note.bad", { role: "alert" }, error.detail || error.message));
+      return fill(caseAt, h("p.note.bad", { role: "alert" }, error.detail || error.message));
     }
   }
 
@@ -76,7 +79,7 @@ export function casesTab(main, desk, asked) {
   }
 
   const sorts = h("select.input", { "aria-label": t("case.sort"), "data-filter": "sort", onchange: (event) => open(event.target.value === "due" ? first : null) }, [["due", t("case.sort-due")], ["newest", t("case.sort-newest")]].map(([value, words]) => h("option", { value }, words)));
-  fill(main, h("div", { id: "board" }), h("div.split", null, h("section.panel.rows", null, h("div.filters", null, h("h2", null, t("case.list")), sorts), list.node), h("section.panel.detail", { id: "case", "aria-live": "polite" })));
+  fill(main, boardAt, h("div.split", null, h("section.panel.rows", null, h("div.filters", null, h("h2", null, t("case.list")), sorts), list.node), caseAt));
   board();
   load();
   show(chosen);

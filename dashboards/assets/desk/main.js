@@ -3,7 +3,7 @@
 import { connectLive } from "../lib/live.js";
 import { toSignIn } from "../lib/api.js";
 import { addTexts, t } from "../lib/i18n.js";
-import { $, h, fill, text } from "../lib/dom.js";
+import { $, h, fill, text, dropWaiting } from "../lib/dom.js";
 import { session, signOut, langButton, covers, may, whoText } from "../lib/staff.js";
 import { texts } from "./strings.js";
 import { clock } from "./parts.js";
@@ -80,6 +80,7 @@ function open() {
   const [asked, rest] = location.hash.slice(1).split("?");
   const name = names.includes(asked) ? asked : names[0];
   if (tab && tab.view && tab.view.close) tab.view.close();
+  dropWaiting();
   fill($("tabs"), names.map((one) => h("a", { href: "#" + one, "data-tab": one, "aria-current": one === name ? "page" : null }, t("desk." + one))));
   document.title = t("desk." + name) + " · " + t("desk.title");
   $("main").className = "tab-" + name;

@@ -92,11 +92,13 @@ export function calmly(paint) {
   else paint();
 }
 
-/** Puts `node` into `slot` only when it looks different, so that focus and announcements survive. Without a slot the view was left
-    while its painting waited. */
+/** A view is left: what waits to be painted was its own. */
+export const dropWaiting = () => waiting.clear();
+
+/** Puts `node` into `slot` only when it looks different, so that focus and announcements survive. */
 export function swap(slot, node) {
   const looks = node ? node.outerHTML : "";
-  if (!slot || slot.looks === looks) return false;
+  if (slot.looks === looks) return false;
   slot.looks = looks;
   fill(slot, node);
   return true;

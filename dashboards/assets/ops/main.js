@@ -3,7 +3,7 @@
 import { connectLive } from "../lib/live.js";
 import { toSignIn } from "../lib/api.js";
 import { addTexts, t } from "../lib/i18n.js";
-import { $, h, fill, text, openDialog } from "../lib/dom.js";
+import { $, h, fill, text, openDialog, dropWaiting } from "../lib/dom.js";
 import { session, signOut, langButton, covers, may, whoText } from "../lib/staff.js";
 import { texts as deskTexts } from "../desk/strings.js";
 import { clock } from "../desk/parts.js";
@@ -58,6 +58,7 @@ function open() {
   const [asked, rest] = location.hash.slice(1).split("?");
   const name = names.includes(asked) ? asked : names[0];
   if (tab && tab.view && tab.view.close) tab.view.close();
+  dropWaiting();
   fill($("tabs"), names.map((one) => h("a", { href: "#" + one, "data-tab": one, "aria-current": one === name ? "page" : null }, t("ops.tab-" + one))));
   document.title = t("ops.tab-" + name) + " · " + t("ops.title");
   $("main").className = "tab-" + name;

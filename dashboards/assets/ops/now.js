@@ -130,7 +130,7 @@ export function nowTab(main, page) {
       Object.assign(feeds, { items: answer.items.sort(byLateness), at: page.live.serverNow(), fault: null });
     } catch (error) {
       feeds.fault = error;
-      $("batches").hidden = error.status === 404; // this server keeps no feeds
+      if ($("batches")) $("batches").hidden = error.status === 404; // this server keeps no feeds
     }
     paint();
   }
