@@ -241,7 +241,7 @@ fn instant(told: &Told<'_>, now: Timestamp) -> Result<Timestamp, Fault> {
 
 /// The whole event without what could name a person: who it was keeps two signs at the end.
 fn masked(value: &Value, masking: &Masking) -> Value {
-    let mut told = masking.value(value);
+    let mut told = masking.value(value.clone());
     if let Some(user) = value.get("user_id").and_then(Value::as_str) {
         let signs = user.chars().count();
         let tail: String = user.chars().skip(signs.saturating_sub(2)).collect();

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use rules::channels::call::{Call, NewCall, PART_MAX_BYTES};
 use rules::channels::{Limits, Masking, Outcome};
 use rules::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use super::Live;
@@ -42,13 +42,14 @@ impl Part {
         self.text.as_ref().map_or(0, Vec::capacity)
     }
 
-    fn told(&self, told: &mut Value) {
+    fn told(&self, told: &mut Map<String, Value>) {
         if self.bytes > 0 {
-            told["bytes"] = json!(self.bytes);
+            told.insert("bytes".to_owned(), self.bytes.into());
         }
         if let Some(text) = self.text.as_ref().filter(|text| !text.is_empty()) {
             let json = serde_json::from_slice(text).ok();
-            told["body"] = json.unwrap_or_else(|| json!(String::from_utf8_lossy(text)));
+            let body = json.unwrap_or_else(|| String::from_utf8_lossy(text).into());
+            told.insert("body".to_owned(), body);
         }
     }
 }
@@ -95,14 +96,15 @@ impl Record {
 
     /// As the history keeps it; none if it cannot be told.
     pub(super) fn call(self, id: String, masking: &Masking, now: Timestamp) -> Option<Call> {
-        let mut request = json!({"method": self.method.as_str(), "path": self.path});
+        let mut request = Map::new();
+        request.insert("method".to_owned(), self.method.as_str().into());
+        request.insert("path".to_owned(), self.path.into());
         if !self.query.is_empty() {
-            request["query"] = json!(self.query);
+            request.insert("query".to_owned(), self.query.into());
         }
         self.request.told(&mut request);
-        let mut response = json!({});
+        let mut response = Map::new();
         self.response.told(&mut response);
-        let answered = response.as_object().is_some_and(|told| !told.is_empty());
         let told = NewCall {
             id: None,
             caller: self.caller,
@@ -113,8 +115,8 @@ impl Record {
             result: self.result,
             reason: self.reason.map(str::to_owned),
             trace_id: Some(self.trace_id),
-            request: Some(request),
-            response: answered.then_some(response),
+            request: Some(request.into()),
+            response: (!response.is_empty()).then(|| response.into()),
         };
         let checked = told.checked(&self.live.watched.id, || id, &self.limits, masking, now);
         checked

@@ -1,6 +1,7 @@
 //! The record of one call: what its maker tells, checked, judged and masked.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::access::{CallRefusal, is_version};
@@ -74,8 +75,47 @@ pub struct Call {
     pub reason: Option<String>,
     pub trace_id: Option<String>,
     pub path_family: Option<String>,
-    pub request: Option<Value>,
-    pub response: Option<Value>,
+    pub request: Option<Part>,
+    pub response: Option<Part>,
+}
+
+/// What was asked or answered as it is kept: masked, and the text of its JSON, which is written once
+/// and read by whoever wants to know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Part(Box<RawValue>);
+
+impl PartialEq for Part {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Part {
+    /// A part that is not too long; of a longer one its beginning, as text.
+    fn of(value: Value) -> Self {
+        let raw = raw(&value);
+        if raw.get().len() <= PART_MAX_BYTES {
+            return Self(raw);
+        }
+        let text = raw.get();
+        let end = (0..=PART_MAX_BYTES)
+            .rev()
+            .find(|at| text.is_char_boundary(*at));
+        Self(self::raw(
+            &json!({"cut": &text[..end.unwrap_or(0)], "bytes": text.len()}),
+        ))
+    }
+
+    /// Its JSON.
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+}
+
+/// The text of a value; each has one.
+fn raw(value: &Value) -> Box<RawValue> {
+    to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 /// A field of a told call that cannot be.
@@ -133,7 +173,7 @@ impl NewCall {
         let reason = self.why(result);
         let path = self.request.as_ref().and_then(path_of);
         let path_family = path.map(|path| masking.text(&family_of(path, DEPTH)));
-        let part = |value: Option<Value>| value.map(|value| cut(masking.value(&value)));
+        let part = |value: Option<Value>| value.map(|value| Part::of(masking.value(value)));
         Ok(Call {
             id: self.id.unwrap_or_else(id),
             channel: channel.clone(),
@@ -241,34 +281,6 @@ impl NewCall {
 
 fn path_of(request: &Value) -> Option<&str> {
     request.get("path").or_else(|| request.get("url"))?.as_str()
-}
-
-/// A part that is not too long; of a longer one its beginning, as text.
-fn cut(value: Value) -> Value {
-    let mut length = Length(0);
-    let counted = serde_json::to_writer(&mut length, &value);
-    if counted.is_ok() && length.0 <= PART_MAX_BYTES {
-        return value;
-    }
-    let text = value.to_string();
-    let end = (0..=PART_MAX_BYTES)
-        .rev()
-        .find(|at| text.is_char_boundary(*at));
-    json!({"cut": &text[..end.unwrap_or(0)], "bytes": text.len()})
-}
-
-/// Counts what is written.
-struct Length(usize);
-
-impl std::io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 impl Call {

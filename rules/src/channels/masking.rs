@@ -162,39 +162,41 @@ impl Masking {
     }
 
     /// JSON with everything hidden that should be.
-    pub fn value(&self, value: &Value) -> Value {
+    pub fn value(&self, value: Value) -> Value {
         self.value_at(value, 0)
     }
 
-    fn value_at(&self, value: &Value, nested: usize) -> Value {
+    fn value_at(&self, value: Value, nested: usize) -> Value {
         match value {
-            Value::Null | Value::Bool(_) => value.clone(),
+            Value::Null | Value::Bool(_) => value,
             Value::Number(number) => {
-                let text = number.to_string();
-                match self.patterns.then(|| numbers::masked(&text)).flatten() {
+                let masked = self.patterns.then(|| numbers::masked(&number.to_string()));
+                match masked.flatten() {
                     Some(masked) => Value::String(masked),
-                    None => value.clone(),
+                    None => Value::Number(number),
                 }
             }
             Value::String(text) => Value::String(self.text_at(text, nested)),
             Value::Array(list) => {
-                Value::Array(list.iter().map(|one| self.value_at(one, nested)).collect())
+                let masked = list.into_iter().map(|one| self.value_at(one, nested));
+                Value::Array(masked.collect())
             }
             Value::Object(object) => Value::Object(self.object(object, nested)),
         }
     }
 
-    fn object(&self, object: &Map<String, Value>, nested: usize) -> Map<String, Value> {
+    fn object(&self, object: Map<String, Value>, nested: usize) -> Map<String, Value> {
         let text = |key: &str| object.get(key).and_then(Value::as_str);
         // {"name": "phone", "value": "…"}: a field that is named in a value.
         let named = ["name", "key", "field", "code"].into_iter().find_map(text);
         let hides_values = named.is_some_and(|name| self.hides(name));
-        let masked = object.iter().map(|(key, value)| {
+        let has_value = object.contains_key("value");
+        let masked = object.into_iter().map(|(key, value)| {
             let is_value = matches!(key.as_str(), "value" | "values" | "text" | "data");
-            let is_name_of_field = key == "name" && object.contains_key("value");
-            let hidden = (hides_values && is_value) || (self.hides(key) && !is_name_of_field);
+            let is_name_of_field = key == "name" && has_value;
+            let hidden = (hides_values && is_value) || (self.hides(&key) && !is_name_of_field);
             let kept = match value {
-                Value::Null | Value::Bool(_) => value.clone(),
+                Value::Null | Value::Bool(_) => value,
                 _ if hidden => Value::String(MASKED.to_owned()),
                 _ => self.value_at(value, nested),
             };
@@ -205,27 +207,27 @@ impl Masking {
 
     /// A text with everything hidden that should be.
     pub fn text(&self, text: &str) -> String {
-        self.text_at(text, 0)
+        self.text_at(text.to_owned(), 0)
     }
 
-    fn text_at(&self, text: &str, nested: usize) -> String {
-        if is_plain(text) {
-            return text.to_owned();
+    fn text_at(&self, text: String, nested: usize) -> String {
+        if is_plain(&text) {
+            return text;
         }
         let trimmed = text.trim_start();
         if nested < NESTED_MAX
             && trimmed.starts_with(['{', '[', '"'])
-            && let Ok(inner) = serde_json::from_str::<Value>(text)
+            && let Ok(inner) = serde_json::from_str::<Value>(&text)
         {
-            return self.value_at(&inner, nested + 1).to_string();
+            return self.value_at(inner, nested + 1).to_string();
         }
-        let pairs = self.pairs(text);
+        let pairs = self.pairs(&text);
         let masked = self.patterns.then(|| numbers::masked(&pairs)).flatten();
         let masked = masked.unwrap_or(pairs);
         if nested < NESTED_MAX
             && let Some(decoded) = percent_decoded(&masked)
         {
-            let plain = self.text_at(&decoded, nested + 1);
+            let plain = self.text_at(decoded.clone(), nested + 1);
             if plain != decoded {
                 return plain;
             }

@@ -117,9 +117,10 @@ fn a_long_part_is_cut_after_it_was_masked() {
     let long = format!("{}13812345678{}", "办".repeat(2725), "x".repeat(90_000));
     let call = checked(told(&[("request", json!({ "body": long }))])).expect("a call");
     let request = call.request.expect("a request");
+    assert!(!request.text().contains("12345"));
+    let request: Value = serde_json::from_str(request.text()).expect("JSON");
     assert!(request["bytes"].as_u64().expect("a number") > 90_000);
     assert!(request["cut"].as_str().expect("a text").len() <= 8192);
-    assert!(!request.to_string().contains("12345"));
 }
 
 #[test]
@@ -185,17 +186,15 @@ fn nothing_unmasked_stays() {
     for text in &texts {
         for masked in [
             masking.text(text),
-            masking
-                .value(&json!({"deep": [{"note": text}]}))
-                .to_string(),
-            masking.value(&json!({ text.as_str(): 1 })).to_string(),
+            masking.value(json!({"deep": [{"note": text}]})).to_string(),
+            masking.value(json!({ text.as_str(): 1 })).to_string(),
         ] {
             for left in middle {
                 assert!(!masked.contains(left), "{text} -> {masked} has {left}");
             }
         }
     }
-    assert_eq!(masking.value(&json!(13812345678_u64)), json!("138****5678"));
+    assert_eq!(masking.value(json!(13812345678_u64)), json!("138****5678"));
     assert_eq!(masking.text(ID_X), "110***********002X");
 }
 
@@ -211,7 +210,7 @@ fn named_fields_are_hidden_whatever_they_hold_and_wherever_they_stand() {
         "xml": "<a><ns:Password type=\"x\">hunter2</ns:Password><姓名>欧阳明敏</姓名></a>",
         "quoted": "{password: 'hunter2 hunter2', token : \"hunter2\"", "phone": null, "has_phone": true,
     });
-    let masked = masking.value(&value);
+    let masked = masking.value(value);
     let text = masked.to_string();
     for secret in ["hunter2", "aHVudGVyMg", "5550199"] {
         assert!(!text.contains(secret), "{text}");
@@ -239,7 +238,7 @@ fn hostile_texts_take_no_longer_than_others() {
     ] {
         let text = sign.repeat(65_536 / sign.len());
         assert!(!masking.text(&text).is_empty());
-        assert!(!masking.value(&json!({ "a": text })).is_null());
+        assert!(!masking.value(json!({ "a": text })).is_null());
     }
 }
 
@@ -266,7 +265,7 @@ fn what_is_no_secret_stays_as_it_is() {
     }
     let value =
         json!({"count": 1762045500123_u64, "ratio": 0.125, "items": [1, 2, 3], "state": "ok"});
-    assert_eq!(masking.value(&value), value);
+    assert_eq!(masking.value(value.clone()), value);
     let bare = Masking::new(["secret"], false);
     let text = r#"{"fields": ["Sec_ret"], "patterns": false}"#;
     let read: Masking = serde_json::from_str(text).expect("masking");

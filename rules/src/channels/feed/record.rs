@@ -137,7 +137,7 @@ impl NewRecord {
             Some(why) => Checked::Bad(vec![FieldFault::unreadable(why)]),
             None => setup.checks.check(&self.body, windows),
         };
-        let masked = |value: &Value| setup.masking.value(value);
+        let masked = |value: &Value| setup.masking.value(value.clone());
         let taken = match setup.direction {
             FeedDirection::Receive => RecordState::Accepted,
             FeedDirection::Push => RecordState::Waiting,

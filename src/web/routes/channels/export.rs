@@ -3,9 +3,9 @@
 use actix_web::web::{Bytes, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpResponse, get};
 use futures_util::stream::{self, Stream, StreamExt as _};
-use rules::channels::Call;
+use rules::channels::call::{Call, Part};
 use rules::ids::ChannelId;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::calls::CallQuery;
 use super::find;
@@ -104,7 +104,7 @@ fn rows(calls: &[Call]) -> Result<Bytes, StoreError> {
 
 fn row(call: &Call) -> [String; 12] {
     let text = |text: &Option<String>| csv_text(text.as_deref().unwrap_or(""));
-    let part = |part: &Option<Value>| part.as_ref().map_or(String::new(), Value::to_string);
+    let part = |part: &Option<Part>| part.as_ref().map_or("", Part::text).to_owned();
     [
         csv_text(&call.id),
         call.at.rfc3339_utc(),
