@@ -1,11 +1,10 @@
 //! The history of calls: kept once each, listed by every dimension, counted, and forgotten with age.
 
-use rules::channels::call::Call;
+use rules::channels::call::{Call, Part};
 use rules::channels::tally::Outcome;
 use rules::ids::ChannelId;
 use rules::time::Timestamp;
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::conditions::Conditions;
 use super::db::{Fields, json};
@@ -73,10 +72,10 @@ struct Row<'a> {
 }
 
 /// What was asked and answered.
-#[derive(Serialize)]
-struct Parts<'a> {
-    request: &'a Option<Value>,
-    response: &'a Option<Value>,
+#[derive(Serialize, Deserialize)]
+struct Parts<P> {
+    request: Option<P>,
+    response: Option<P>,
 }
 
 /// What became of calls that were to be kept.
@@ -90,8 +89,8 @@ pub struct Kept {
 impl<'a> Row<'a> {
     fn of(call: &'a Call) -> Result<Self, StoreError> {
         let parts = Parts {
-            request: &call.request,
-            response: &call.response,
+            request: call.request.as_ref(),
+            response: call.response.as_ref(),
         };
         Ok(Self {
             channel: call.channel.as_str(),
@@ -108,6 +107,24 @@ impl<'a> Row<'a> {
             body: json(&parts)?,
         })
     }
+
+    /// In the order of SQLite's `keep_calls.sql`.
+    fn values(&self) -> impl Serialize {
+        (
+            self.channel,
+            self.id,
+            self.at,
+            self.caller,
+            self.version,
+            self.result,
+            self.status,
+            self.reason,
+            self.micros,
+            self.trace_id,
+            self.path_family,
+            &self.body,
+        )
+    }
 }
 
 impl Records {
@@ -117,11 +134,16 @@ impl Records {
     /// [`StoreError::Unavailable`]: then none is kept.
     pub async fn keep_calls(&self, calls: &[Call], now: Timestamp) -> Result<Kept, StoreError> {
         let rows: Result<Vec<Row<'_>>, StoreError> = calls.iter().map(Row::of).collect();
-        let text = match self.db.is_sqlite() {
-            true => include_str!("../queries/sqlite/keep_calls.sql"),
-            false => include_str!("../queries/postgres/keep_calls.sql"),
+        let rows = rows?;
+        let (text, rows) = if self.db.is_sqlite() {
+            let rows: Vec<_> = rows.iter().map(Row::values).collect();
+            let text = include_str!("../queries/sqlite/keep_calls.sql");
+            (text, json(&rows)?)
+        } else {
+            let text = include_str!("../queries/postgres/keep_calls.sql");
+            (text, json(&rows)?)
         };
-        let statement = sqlx::query(text).bind(json(&rows?)?).bind(now.millis());
+        let statement = sqlx::query(text).bind(rows).bind(now.millis());
         let read = |row: &Fields<'_>| {
             let (new, last) = (row.count("kept")?, row.int_if_any("last")?);
             let places: Option<Vec<u64>> = match row.text_if_any("places")? {
@@ -311,8 +333,7 @@ fn small<T: TryFrom<i64>>(number: Option<i64>) -> Option<T> {
 
 pub(super) fn call(row: &Fields<'_>) -> Result<Call, StoreError> {
     let channel = row.text("channel")?;
-    let body: Value = row.json("body")?;
-    let part = |name: &str| body.get(name).filter(|part| !part.is_null()).cloned();
+    let parts: Parts<Part> = row.json("body")?;
     Ok(Call {
         id: row.text("id")?,
         channel: channel
@@ -327,7 +348,7 @@ pub(super) fn call(row: &Fields<'_>) -> Result<Call, StoreError> {
         reason: row.text_if_any("reason")?,
         trace_id: row.text_if_any("trace_id")?,
         path_family: row.text_if_any("path_family")?,
-        request: part("request"),
-        response: part("response"),
+        request: parts.request,
+        response: parts.response,
     })
 }
