@@ -25,6 +25,9 @@ pub(super) type Statement<'q> = Query<'q, Any, AnyArguments>;
 #[derive(Clone)]
 pub(super) struct Db {
     pool: AnyPool,
+    /// Where changes are made. With SQLite this is one connection: whenever another one writes, a
+    /// connection forgets the pages it knows.
+    writer: AnyPool,
     /// SQLite only: the turn to write, shared with the journal.
     turn: Option<Arc<Turn>>,
 }
@@ -36,12 +39,20 @@ impl Db {
              pragma wal_autocheckpoint = {CHECKPOINT_PAGES}",
             BUSY_TIMEOUT.as_millis()
         );
-        let options = pool_options().after_connect(move |connection, _| {
-            let prepare = sqlx::AssertSqlSafe(prepare.clone());
-            Box::pin(async move { connection.execute(prepare).await.map(drop) })
-        });
-        let pool = connect(options, &file_url(path)?).await?;
-        Ok(Self { pool, turn })
+        let pool_of = |most: u32| {
+            let prepare = prepare.clone();
+            let options = pool_options().max_connections(most);
+            options.after_connect(move |connection, _| {
+                let prepare = sqlx::AssertSqlSafe(prepare.clone());
+                Box::pin(async move { connection.execute(prepare).await.map(drop) })
+            })
+        };
+        let url = file_url(path)?;
+        Ok(Self {
+            pool: connect(pool_of(CONNECTIONS), &url).await?,
+            writer: connect(pool_of(1), &url).await?,
+            turn,
+        })
     }
 
     pub(super) async fn postgres(url: &str) -> anyhow::Result<Self> {
@@ -52,13 +63,17 @@ impl Db {
             })
         });
         let pool = connect(options, url).await?;
-        Ok(Self { pool, turn: None })
+        Ok(Self {
+            writer: pool.clone(),
+            pool,
+            turn: None,
+        })
     }
 
     /// Number of rows changed.
     pub(super) async fn write(&self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let _turn = self.turn().await;
-        let done = statement.execute(&self.pool).await;
+        let done = statement.execute(&self.writer).await;
         Ok(done.map_err(broken)?.rows_affected())
     }
 
@@ -69,7 +84,7 @@ impl Db {
         read: impl Fn(&Fields<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let _turn = self.turn().await;
-        self.rows(statement, read).await
+        fetch(statement, &self.writer, read).await
     }
 
     /// Makes several changes, all or none; the number of rows that each changed.
@@ -78,7 +93,7 @@ impl Db {
         statements: Vec<Statement<'_>>,
     ) -> Result<Vec<u64>, StoreError> {
         let _turn = self.turn().await;
-        let mut transaction = self.pool.begin().await.map_err(broken)?;
+        let mut transaction = self.writer.begin().await.map_err(broken)?;
         let mut changed = Vec::new();
         for statement in statements {
             let done = statement.execute(&mut *transaction).await;
@@ -95,7 +110,7 @@ impl Db {
         what: &'static str,
     ) -> Result<(), StoreError> {
         let _turn = self.turn().await;
-        match statement.execute(&self.pool).await {
+        match statement.execute(&self.writer).await {
             Ok(_) => Ok(()),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                 Err(StoreError::Taken { what })
@@ -113,8 +128,7 @@ impl Db {
         statement: Statement<'_>,
         read: impl Fn(&Fields<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let rows = statement.fetch_all(&self.pool).await.map_err(broken)?;
-        rows.iter().map(|row| read(&Fields(row))).collect()
+        fetch(statement, &self.pool, read).await
     }
 
     pub(super) const fn is_sqlite(&self) -> bool {
@@ -135,6 +149,15 @@ impl Db {
             None => None,
         }
     }
+}
+
+async fn fetch<T>(
+    statement: Statement<'_>,
+    pool: &AnyPool,
+    read: impl Fn(&Fields<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let rows = statement.fetch_all(pool).await.map_err(broken)?;
+    rows.iter().map(|row| read(&Fields(row))).collect()
 }
 
 fn pool_options() -> AnyPoolOptions {
