@@ -29,7 +29,7 @@ const REFUSED_MAX: usize = WAITING_MAX / 4;
 const HELD_MAX: usize = 32 << 20;
 
 /// Calls are gathered for so long, so that one write keeps many.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Calls written at a time.
 const BATCH: usize = 1_000;
