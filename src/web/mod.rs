@@ -192,11 +192,12 @@ pub fn configure(config: &mut ServiceConfig) {
                 .configure(openapi::configure)
                 .service(
                     web::scope("/v1")
+                        // Paths are tried in this order: what comes most often stands first.
+                        .configure(routes::tickets::configure)
+                        .configure(routes::windows::configure)
                         .configure(routes::session::configure)
                         .configure(routes::strips::configure)
-                        .configure(routes::windows::configure)
                         .configure(routes::ticket_lists::configure)
-                        .configure(routes::tickets::configure)
                         .configure(routes::visitors::configure)
                         .configure(routes::voice::configure)
                         .configure(routes::halls::configure)
