@@ -37,6 +37,7 @@ rules: what a pass over many rule instances costs, events and their durable appe
 
   --passes N         passes of each shape (40)
   --shape RxS        only this: rules of each kind x subjects of each kind
+  --turns-one-in N   of that shape: one subject in N turns at each pass (100)
   --prometheus PATH  the program to measure beside ours (prometheus)
   --seconds N        how long it is measured (30)
   --quick            5 passes
@@ -53,8 +54,9 @@ const PASSES: u64 = 40;
 const WARM_UP: u64 = 3;
 /// Subjects that one source hands in at once, as a hall does.
 const PER_SOURCE: usize = 100;
-/// One subject in so many turns from good to bad or back, at each pass.
-const TURNS_ONE_IN: u64 = 100;
+/// One subject in so many turns from good to bad or back, at each pass: as on a bad day, and as in a storm
+/// of 1,000 alerts that come and go at each pass over 100,000 instances.
+const TURNS_ONE_IN: [u64; 2] = [1_000, 100];
 /// Rules of each kind and subjects of each kind: half of the instances are queues, half channels.
 const SHAPES: [(usize, usize); 5] = [(1, 5_000), (50, 100), (5_000, 1), (10, 5_000), (500, 100)];
 const START: Timestamp = Timestamp::from_millis(1_767_574_800_000);
@@ -73,12 +75,14 @@ fn main() -> ExitCode {
         .value("--passes")
         .unwrap_or(if quick { 5 } else { PASSES });
     let shape: Option<String> = args.value("--shape");
+    let turns_one_in = args.value("--turns-one-in").unwrap_or(TURNS_ONE_IN[1]);
     let prometheus = args.value("--prometheus");
     let seconds = args.value("--seconds").unwrap_or(30);
     args.finish();
     if let Some(shape) = shape {
         // The desk's actor needs arbiters, and those a system.
-        let measured = actix::System::new().block_on(measure_one(&launch, &shape, passes));
+        let measured =
+            actix::System::new().block_on(measure_one(&launch, &shape, turns_one_in, passes));
         return run(std::future::ready(measured));
     }
     run(async move {
@@ -92,15 +96,15 @@ fn main() -> ExitCode {
 fn measure_each(passes: u64) -> Result<Report> {
     let mut report = Report::new("rules");
     report.put("conditions", json!([E1, E2]));
-    report.put("turning_percent", json!(100.0 / TURNS_ONE_IN as f64));
     let mut figures = Vec::new();
-    for (rules, subjects) in SHAPES {
-        let shape = format!("{rules}x{subjects}");
-        progress(&format!("{shape} of each kind"));
+    let each = |one_in| SHAPES.map(|(rules, subjects)| (one_in, format!("{rules}x{subjects}")));
+    for (one_in, shape) in TURNS_ONE_IN.into_iter().flat_map(each) {
+        progress(&format!("{shape} of each kind, 1 in {one_in} turning"));
         let own = std::env::current_exe()?;
-        let passes = passes.to_string();
+        let (one_in, passes) = (one_in.to_string(), passes.to_string());
         let output = std::process::Command::new(own)
             .args(["--bench", "--shape", &shape, "--passes", &passes])
+            .args(["--turns-one-in", &one_in])
             .args(std::env::args().skip_while(|one| one != "--dir").take(2))
             .stderr(Stdio::inherit())
             .output()?;
@@ -113,7 +117,12 @@ fn measure_each(passes: u64) -> Result<Report> {
     Ok(report)
 }
 
-async fn measure_one(launch: &Launch, shape: &str, passes: u64) -> Result<Report> {
+async fn measure_one(
+    launch: &Launch,
+    shape: &str,
+    turns_one_in: u64,
+    passes: u64,
+) -> Result<Report> {
     let (rules, subjects) = shape
         .split_once('x')
         .and_then(|(rules, subjects)| Some((rules.parse().ok()?, subjects.parse().ok()?)))
@@ -122,7 +131,8 @@ async fn measure_one(launch: &Launch, shape: &str, passes: u64) -> Result<Report
     let data = scratch.data()?;
     let mut report = Report::new("rules");
     report.put("machine", machine(&data, false));
-    let figures = measure(rules, subjects, passes, &data).await?;
+    let world = World::new(subjects, turns_one_in);
+    let figures = measure(rules, world, passes, &data).await?;
     report.put("instances", figures);
     Ok(report)
 }
@@ -168,13 +178,14 @@ fn slot(kind: SubjectKind, name: &str) -> usize {
 struct World {
     facts: Vec<Facts>,
     bad: Vec<bool>,
+    turns_one_in: u64,
     chance: Chance,
     queue: [usize; 3],
     channel: [usize; 5],
 }
 
 impl World {
-    fn new(subjects: usize) -> Self {
+    fn new(subjects: usize, turns_one_in: u64) -> Self {
         use SubjectKind::{Channel, Queue};
         let of = |kind: SubjectKind, number: usize| Facts {
             subject: Subject::new(kind, &format!("H{}/{number}", number / PER_SOURCE)),
@@ -191,6 +202,7 @@ impl World {
         Self {
             facts: facts.collect(),
             bad: vec![false; 2 * subjects],
+            turns_one_in,
             chance: Chance(88_172_645_463_325_252),
             queue: ["wait_p90_minutes", "waiting", "open_windows"].map(|name| slot(Queue, name)),
             channel: [
@@ -206,7 +218,7 @@ impl World {
 
     fn turn(&mut self) {
         for (facts, bad) in self.facts.iter_mut().zip(&mut self.bad) {
-            *bad ^= self.chance.one_in(TURNS_ONE_IN);
+            *bad ^= self.chance.one_in(self.turns_one_in);
             let wobble = self.chance.below(10.0);
             let mut set = |slot: usize, number: f64| facts.values[slot] = Value::Number(number);
             match facts.subject.kind {
@@ -230,7 +242,7 @@ impl World {
     }
 }
 
-async fn measure(rules: usize, subjects: usize, passes: u64, data: &Path) -> Result<Json> {
+async fn measure(rules: usize, mut world: World, passes: u64, data: &Path) -> Result<Json> {
     use SubjectKind::{Channel, Queue};
     let all: Vec<Rule> = [Queue, Channel]
         .iter()
@@ -245,7 +257,6 @@ async fn measure(rules: usize, subjects: usize, passes: u64, data: &Path) -> Res
     let journal = Journal::start(stores.journal);
     let desk = Desk::<AlertDesk>::start(journal, clock.clone(), arbiter.handle()).await?;
     install(&desk, &all).await?;
-    let mut world = World::new(subjects);
     world.turn();
     feed(&mut engine, &world, START);
     let (mut evaluation, mut turned) = (Duration::ZERO, 0);
@@ -274,7 +285,8 @@ async fn measure(rules: usize, subjects: usize, passes: u64, data: &Path) -> Res
     Ok(json!({
         "instances": engine.len(),
         "rules": 2 * rules,
-        "subjects": 2 * subjects,
+        "subjects": world.facts.len(),
+        "turning_percent": 100.0 / world.turns_one_in as f64,
         "cpu_ms_per_pass": each(cpu),
         "wall_ms_per_pass": each(wall),
         "of_it_evaluation": each(evaluation.as_secs_f64() * 1e3),
