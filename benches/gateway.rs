@@ -25,7 +25,7 @@ gateway: calls through the gateway, through nginx's proxy, and direct, in turn
   --rounds N      rounds, each of all three ways (5)
   --seconds S     of each way in a round, alone and with many callers (3)
   --callers N     callers at a time where many call (32)
-  --workers N     worker threads of the gateway and workers of the proxy (1)
+  --workers N     worker threads of the gateway and workers of the proxy (as many as cores)
   --nginx PATH    nginx (/usr/sbin/nginx); without it there is no upstream and nothing is measured
   --quick         2 rounds of 1 second
   --server PATH   the hallkeeper binary (what cargo built)
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
             rounds: args.value("--rounds").unwrap_or(rounds).max(1),
             seconds: Duration::from_secs_f64(args.value("--seconds").unwrap_or(seconds)),
             callers: args.value("--callers").unwrap_or(32).max(1),
-            workers: args.value("--workers").unwrap_or(1).max(1),
+            workers: args.value("--workers").unwrap_or_else(cores).max(1),
             nginx: args
                 .value("--nginx")
                 .unwrap_or_else(|| "/usr/sbin/nginx".into()),
@@ -112,6 +112,10 @@ impl Drop for Nginx {
         // Fails only when it is gone already.
         let _ = self.child.wait();
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// One way to the upstream.
