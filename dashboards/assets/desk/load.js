@@ -28,7 +28,7 @@ export function loadStrip(snapshots) {
   const top = (load.top_rules || [])[0];
   const ten = load.per_operator_10min;
   return h("div.load" + (load.flood ? ".flood" : ""), { role: "status", title: t("load.source") },
-    load.flood ? h("b.bad", null, "▲ " + t("load.flood") + (load.flood_since ? " " + clock(load.flood_since) : "")) : null,
+    load.flood ? h("b.load-one.bad", null, "▲ " + t("load.flood") + (load.flood_since ? " " + clock(load.flood_since) : "")) : null,
     figure("ten", one(ten), t("load.ten-line", { n: PER_10_MIN, flood: FLOOD }), ten > PER_10_MIN), figure("day", one(load.per_operator_day), "≤ " + PER_DAY, load.per_operator_day > PER_DAY),
     figure("stale", load.stale, "< " + STALE, load.stale >= STALE), figure("chatter", load.chattering, "0", load.chattering > 0),
     mix ? figure("mix", mix.map((n) => Math.round(n)).join("/"), AIM.join("/"), mix[2] > 3 * AIM[2] && load.per_operator_day >= FLOOD) : null,
