@@ -184,7 +184,11 @@ fn channel(start: Timestamp) -> Channel {
     };
     let mut channel = Channel::default();
     let id = "bench".parse().unwrap_or_else(|error| panic!("{error}"));
-    let command = ChannelCommand::SetUp { channel: id, setup };
+    let command = ChannelCommand::SetUp {
+        channel: id,
+        setup,
+        revision: None,
+    };
     for event in channel.decide(&command, "bench", start).unwrap_or_default() {
         let recorded = Recorded {
             seq: channel.seq() + 1,

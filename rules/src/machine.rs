@@ -40,14 +40,17 @@ pub enum RefusalKind {
     Invalid,
     /// It exists, but not in a state that allows this.
     Conflict,
+    /// It was changed since whoever asks has read it.
+    Stale,
 }
 
 impl RefusalKind {
-    /// Codes tell it by their beginning: `unknown_…`, `invalid_…`, or neither.
+    /// Codes tell it by their beginning: `unknown_…`, `invalid_…`, `changed_…`, or none of them.
     pub fn of_code(code: &str) -> Self {
         match code.split('_').next() {
             Some("unknown") => Self::Unknown,
             Some("invalid") => Self::Invalid,
+            Some("changed") => Self::Stale,
             _ => Self::Conflict,
         }
     }

@@ -230,6 +230,7 @@ pub async fn make(channels: &Channels) -> anyhow::Result<()> {
         let command = ChannelCommand::SetUp {
             channel: id.clone(),
             setup: setup(zh, en)?,
+            revision: None,
         };
         let made = channels.set_up(&id, command, "hallkeeper", None).await;
         made.map_err(|cause| anyhow::anyhow!("channel {id}: {cause}"))?;

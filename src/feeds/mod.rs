@@ -167,6 +167,7 @@ impl Feeds {
         &self,
         id: &FeedId,
         setup: FeedSetup,
+        revision: Option<u64>,
         by: &str,
         key: Option<IdempotencyKey>,
     ) -> Submitted<Feed> {
@@ -181,6 +182,7 @@ impl Feeds {
         let command = FeedCommand::SetUp {
             feed: id.clone(),
             setup: Box::new(setup),
+            revision,
         };
         let done = holder.desk.submit(command, by, key).await;
         self.due.notify_one();

@@ -495,6 +495,7 @@ impl Raters {
         let command = ChannelCommand::SetUp {
             channel: self.channel.clone(),
             setup,
+            revision: None,
         };
         let done = self
             .channels

@@ -177,6 +177,7 @@ impl Problem {
                 RefusalKind::Unknown => StatusCode::NOT_FOUND,
                 RefusalKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
                 RefusalKind::Conflict => StatusCode::CONFLICT,
+                RefusalKind::Stale => StatusCode::PRECONDITION_FAILED,
             },
             code: refusal.code(),
             detail: Name::new(refusal.sentence(Lang::Zh), refusal.sentence(Lang::En)),

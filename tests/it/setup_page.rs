@@ -242,6 +242,7 @@ async fn checks_and_changes(page: &Page) {
         ),
         (&json!(800), &json!(512 * 1024))
     );
+    asks_before_it_undoes(page).await;
     // Announced work, and its end.
     browser.click("[data-do='channel.maintain']").await;
     browser
@@ -255,6 +256,37 @@ async fn checks_and_changes(page: &Page) {
     browser.click("[data-do='channel.maintain-end']").await;
     browser
         .until("!document.querySelector('#channel-top [data-health=maintenance]')")
+        .await;
+}
+
+/// Somebody else changed it while the form was open: nothing is put back, and what was typed stays.
+async fn asks_before_it_undoes(page: &Page) {
+    let browser = &page.browser;
+    let mut theirs = page.admin.get("/channels/pay").await.expect(200)["setup"].clone();
+    theirs["provider"] = json!("another bank");
+    page.admin.put("/channels/pay", theirs).await.expect(200);
+    page.set("name_en", "Pay").await;
+    page.send().await;
+    browser.until("document.querySelector('#changed')").await;
+    browser.shot("setup-changed-zh").await;
+    let told = browser.text("form .said.bad").await;
+    assert!(told.contains("设置已被他人修改"), "{told}");
+    let typed = browser
+        .eval("document.querySelector('[name=name_en]').value")
+        .await;
+    assert_eq!(typed, json!("Pay"));
+    let setup = page.admin.get("/channels/pay").await.expect(200)["setup"].clone();
+    assert_eq!(
+        (&setup["provider"], &setup["name"]["en"]),
+        (&json!("another bank"), &json!("Payment"))
+    );
+    browser.click("#changed .btn").await;
+    let anew = "document.querySelector('[name=provider]') && document.querySelector('[name=provider]').value === 'another bank'";
+    browser.until(anew).await;
+    page.set("name_en", "Pay").await;
+    page.send().await;
+    browser
+        .until("document.querySelector('form .said.good')")
         .await;
 }
 
@@ -516,8 +548,34 @@ async fn a_feed_is_agreed_on_the_page_and_its_records_are_checked_so() {
             assert_eq!(browser.chinese_outside(".bar .btn, td").await, json!([]));
         }
     }
+    a_feed_changed_meanwhile(&page).await;
     pushes(&page).await;
     page.end().await;
+}
+
+/// The same as of an interface: the other's change stands.
+async fn a_feed_changed_meanwhile(page: &Page) {
+    let browser = &page.browser;
+    browser
+        .open(&format!(
+            "{}/setup?lang=en#feeds?id=hotline",
+            page.server.base
+        ))
+        .await;
+    browser
+        .until("document.querySelector('[name=party]')")
+        .await;
+    let mut theirs = page.admin.get("/feeds/hotline").await.expect(200)["setup"].clone();
+    theirs["kind"] = json!("orders");
+    page.admin.put("/feeds/hotline", theirs).await.expect(200);
+    page.set("party", "12345").await;
+    page.send().await;
+    browser.until("document.querySelector('#changed')").await;
+    let setup = page.admin.get("/feeds/hotline").await.expect(200)["setup"].clone();
+    assert_eq!(
+        (&setup["kind"], &setup["party"]),
+        (&json!("orders"), &json!("12345 热线"))
+    );
 }
 
 /// A feed that pushes, with a secret that the server does not have.

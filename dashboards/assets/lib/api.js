@@ -46,11 +46,13 @@ async function once(method, path, body, headers, patience = TIMEOUT_MS) {
 
 /**
  * Calls the server. options.key is the idempotency key of a POST: made fresh when missing, left out when false.
+ * options.revision is that of the thing that was read: if it was changed since, nothing is saved (412).
  * options.patience is how long to wait for an answer, in milliseconds. When no answer comes the call is repeated once with the same key; then an ApiError with code "network" is thrown.
  */
 export async function api(method, path, body, options = {}) {
   const headers = { Accept: "application/json, application/problem+json", "Accept-Language": lang(), "X-Hallkeeper": "1" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (options.revision !== undefined) headers["If-Match"] = "\"" + options.revision + "\"";
   if (method === "POST" && options.key !== false) headers["Idempotency-Key"] = options.key || newKey();
   let got;
   try {
@@ -70,7 +72,7 @@ export async function api(method, path, body, options = {}) {
 
 export const get = (path, options) => api("GET", path, undefined, options);
 export const post = (path, body = {}, options) => api("POST", path, body, options);
-export const put = (path, body) => api("PUT", path, body);
+export const put = (path, body, options) => api("PUT", path, body, options);
 export const del = (path) => api("DELETE", path);
 
 /** Path from parts, each escaped: hallPath("H1", "windows", "3") -> /halls/H1/windows/3 */

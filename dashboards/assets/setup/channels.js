@@ -177,6 +177,7 @@ function probeGroup(probe) {
 function setupOf(one, page, done) {
   const setup = one ? one.setup : {};
   const own = Boolean(one) && isOwn(one.id);
+  let revision = one ? one.revision : undefined; // what this form was filled from: later news do not change it
   const id = one ? null : ruled("channel", { required: true, autofocus: true, maxlength: 64, autocapitalize: "none", spellcheck: "false" });
   const masked = h("section.group", null, h("h3", null, t("set.masking")), h("p.dim", null, t("set.masking-always")));
   return setupForm([basics(setup, page, id), limitsGroup(setup.limits || {}), own ? null : [upstreamGroup(setup.upstream), probeGroup(setup.probe), masked]], async (input) => {
@@ -188,7 +189,7 @@ function setupOf(one, page, done) {
     const probe = own ? undefined : probeFrom(input);
     if (probe) body.probe = probe;
     if (!one) await mustBeNew("channel", pathOf(name), name);
-    await put(pathOf(name), body);
+    revision = (await put(pathOf(name), body, { revision })).revision;
     return name;
   }, done);
 }

@@ -129,6 +129,7 @@ function setupOf(one, page, channels, done) {
   const setup = one ? one.setup : {};
   const id = one ? null : ruled("feed", { required: true, autofocus: true, maxlength: 64, autocapitalize: "none", spellcheck: "false" });
   const push = pushGroup(setup);
+  let revision = one ? one.revision : undefined;
   const node = setupForm([basics(setup, page, channels, id), scheduleGroup(setup), identityGroup(setup), checksGroup(setup.checks), maskingGroup(one), push], async (input) => {
     const name = one ? one.id : input.feed.value.trim();
     if (!name) throw faulty("feed", t("set.wrong", { rule: t("must.feed") }));
@@ -139,7 +140,9 @@ function setupOf(one, page, channels, done) {
       masking: input.masking.value ? { fields: listed(input["masking.fields"]), patterns: input["masking.patterns"].checked } : undefined,
       source: (pushes && input.source.value) || undefined, target: pushes && url ? filled({ url, secret: worded(input["target.secret"]) || undefined, attempts_max: whole(input["target.attempts_max"]) }) : undefined });
     if (!one) await mustBeNew("feed", pathOf(name), name);
-    return put(pathOf(name), body);
+    const saved = await put(pathOf(name), body, { revision });
+    revision = saved.revision;
+    return saved;
   }, done, { channel: "feed_channel", direction: "feed_direction" });
   const direction = node.querySelector("[name=feed_direction]");
   direction.disabled = Boolean(one); // the server keeps it as it was

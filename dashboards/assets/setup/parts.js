@@ -1,7 +1,7 @@
 // What the forms of the set-up share: fields with their rule beside them, numbers as they are typed, refusals in the page's language.
 import { get } from "../lib/api.js";
 import { nameOf, t } from "../lib/i18n.js";
-import { h } from "../lib/dom.js";
+import { h, fill } from "../lib/dom.js";
 import { field, form } from "../lib/staff.js";
 
 export const ZONES = ["Asia/Shanghai", "Asia/Urumqi", "Asia/Hong_Kong", "Asia/Macau", "Asia/Taipei", "UTC"];
@@ -68,9 +68,16 @@ export async function inWords(send, names = {}) {
   }
 }
 
+/** Somebody else saved since this form was opened: what stands now can be looked at beside what was typed, which stays. */
+const changedNote = () => h("p.note.warn", { id: "changed" }, t("set.changed"), " ", h("a", { href: location.href, target: "_blank", rel: "noopener" }, t("set.changed-see")), " ",
+  h("button.btn.thin", { type: "button", onclick: () => location.reload() }, t("set.changed-load")));
+
 /** A form that remembers whether it was touched, so that nothing typed is lost to a reload. */
 export function setupForm(fields, send, done, names) {
-  const node = form(h("div", null, fields), t("form.save"), (input) => inWords(() => send(input), names), (answer) => { node.classList.remove("touched"); done(answer); });
+  const changed = h("div");
+  const sent = (input) => inWords(() => send(input), names).catch((error) => { if (error.code === "changed_meanwhile") fill(changed, changedNote()); throw error; });
+  const node = form(h("div", null, fields), t("form.save"), (input) => { fill(changed); return sent(input); }, (answer) => { node.classList.remove("touched"); done(answer); });
+  node.insertBefore(changed, node.lastChild);
   node.addEventListener("input", () => node.classList.add("touched"));
   return node;
 }

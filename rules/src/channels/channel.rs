@@ -54,6 +54,8 @@ pub struct Channel {
     id: Option<ChannelId>,
     setup: Option<Box<Setup>>,
     set_up_at: Timestamp,
+    #[serde(default)]
+    revision: u64,
     access: Access,
     health: Health,
     health_since: Timestamp,
@@ -93,6 +95,7 @@ impl Default for Channel {
             id: None,
             setup: None,
             set_up_at: never,
+            revision: 0,
             access: Access::default(),
             health: Health::default(),
             health_since: never,
@@ -160,6 +163,11 @@ impl Channel {
 
     pub const fn set_up_at(&self) -> Timestamp {
         self.set_up_at
+    }
+
+    /// How often its set-up was made or changed.
+    pub const fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// How often calls were refused, by the reason, since the channel was set up.
@@ -322,7 +330,12 @@ impl Channel {
         self.health_reason = Some(reason.clone());
     }
 
-    fn set_up(&self, channel: &ChannelId, setup: &Setup) -> Result<ChannelEvent, ChannelRefusal> {
+    fn set_up(
+        &self,
+        channel: &ChannelId,
+        setup: &Setup,
+        revision: Option<u64>,
+    ) -> Result<ChannelEvent, ChannelRefusal> {
         if let Some(id) = self.id.as_ref().filter(|id| *id != channel) {
             return Err(ChannelRefusal::OtherChannel {
                 channel: id.clone(),
@@ -335,6 +348,12 @@ impl Channel {
         let standing = self.setup().and_then(|setup| setup.upstream.as_deref());
         if let Some(upstream) = &mut setup.upstream {
             upstream.unhide(standing);
+        }
+        // One that comes again, because its answer was lost, changes nothing.
+        let stale = revision.is_some_and(|seen| seen != self.revision);
+        if stale && self.setup() != Some(&*setup) {
+            let revision = self.revision;
+            return Err(ChannelRefusal::ChangedMeanwhile { revision });
         }
         Ok(ChannelEvent::ChannelSetUp {
             channel: channel.clone(),
@@ -430,6 +449,7 @@ impl Channel {
         let setup = self.setup.as_deref().map(Setup::shown);
         json!({
             "id": self.id, "setup": setup, "set_up_at": at(self.set_up_at),
+            "revision": self.revision,
             "health": self.health, "health_since": at(self.health_since),
             "health_reason": self.health_reason,
             "maintenance": self.maintenance.as_ref().map(|one| json!({
@@ -529,14 +549,23 @@ impl Machine for Channel {
         _by: &str,
         now: Timestamp,
     ) -> Result<Vec<ChannelEvent>, ChannelRefusal> {
-        if let ChannelCommand::SetUp { channel, setup } = command {
-            return Ok(vec![self.set_up(channel, setup)?]);
+        if let ChannelCommand::SetUp {
+            channel,
+            setup,
+            revision,
+        } = command
+        {
+            return Ok(vec![self.set_up(channel, setup, *revision)?]);
         }
         if self.setup.is_none() {
             return Err(ChannelRefusal::NotSetUp);
         }
         let event = match command.clone() {
-            ChannelCommand::SetUp { channel, setup } => self.set_up(&channel, &setup)?,
+            ChannelCommand::SetUp {
+                channel,
+                setup,
+                revision,
+            } => self.set_up(&channel, &setup, revision)?,
             ChannelCommand::DraftVersion { version, notes } => {
                 self.draft(&version)?;
                 bearable("notes", notes.as_deref())?;
@@ -601,6 +630,7 @@ impl Machine for Channel {
                     self.health_since = at;
                     self.statistics = Statistics::new(at);
                 }
+                self.revision += 1;
                 self.setup = Some(setup.clone());
             }
             ChannelEvent::VersionDrafted { version, .. } => self.access.draft(version, at),

@@ -20,6 +20,8 @@ pub enum ChannelCommand {
     SetUp {
         channel: ChannelId,
         setup: Setup,
+        /// The revision that was changed, see [`super::Channel::revision`]; none: whichever stands.
+        revision: Option<u64>,
     },
     DraftVersion {
         version: String,

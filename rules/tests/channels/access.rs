@@ -1,6 +1,7 @@
 //! Versions and grants: who may call what, since when, and what a refused caller is told.
 
 use rules::channels::{CallRefusal, ChannelCommand, KeyHash, Measured, Outcome, VersionState};
+use rules::machine::{RefusalKind, Refuse as _};
 use rules::name::Lang;
 use rules::testing::clock;
 
@@ -235,7 +236,11 @@ fn a_set_up_that_cannot_be_is_refused_with_its_field() {
         change(&mut setup);
         let channel = "sms".parse().expect("an id");
         story
-            .refuses(ChannelCommand::SetUp { channel, setup })
+            .refuses(ChannelCommand::SetUp {
+                channel,
+                setup,
+                revision: None,
+            })
             .to_string()
     };
     for (complaint, told) in [
@@ -270,6 +275,33 @@ fn a_set_up_that_cannot_be_is_refused_with_its_field() {
     let other = ChannelCommand::SetUp {
         channel,
         setup: setup(),
+        revision: None,
     };
     assert_eq!(story.refuses(other).code(), "other_channel");
+}
+
+#[test]
+fn a_set_up_made_from_an_old_one_is_refused_and_changes_nothing() {
+    let mut story = Story::new(setup());
+    let provided = |provider: &str, revision: u64| {
+        let mut setup = setup();
+        provider.clone_into(&mut setup.provider);
+        let channel = "sms".parse().expect("an id");
+        let revision = Some(revision);
+        ChannelCommand::SetUp {
+            channel,
+            setup,
+            revision,
+        }
+    };
+    story.does(provided("first", 1));
+    let refused = story.refuses(provided("second", 1));
+    assert_eq!(refused.code(), "changed_meanwhile");
+    assert_eq!(refused.kind(), RefusalKind::Stale);
+    let provider = |story: &Story| story.channel.setup().expect("a set-up").provider.clone();
+    assert_eq!(provider(&story), "first");
+    // The same again, because the answer was lost, is no conflict.
+    story.does(provided("first", 1));
+    story.does(provided("second", story.channel.revision()));
+    assert_eq!(provider(&story), "second");
 }

@@ -48,6 +48,7 @@ impl Story {
         story.does(FeedCommand::SetUp {
             feed,
             setup: Box::new(setup),
+            revision: None,
         });
         story
     }
@@ -529,12 +530,29 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     let again = |setup: FeedSetup| FeedCommand::SetUp {
         feed: "items".parse().expect("an id"),
         setup: Box::new(setup),
+        revision: None,
     };
     let mut bad = setup(FeedDirection::Receive);
     bad.schedule = Schedule::Every { secs: 1 };
     assert!(story.refuses(&again(bad)).to_string().contains("schedule"));
     let turned = again(setup(FeedDirection::Push));
     assert_eq!(story.refuses(&turned).code(), "wrong_direction");
+    let named = |party: &str, revision: u64| FeedCommand::SetUp {
+        feed: "items".parse().expect("an id"),
+        setup: Box::new(FeedSetup {
+            party: party.to_owned(),
+            ..setup(FeedDirection::Receive)
+        }),
+        revision: Some(revision),
+    };
+    story.does(named("city", 1));
+    assert_eq!(
+        story.refuses(&named("province", 1)).code(),
+        "changed_meanwhile"
+    );
+    // The same again, because the answer was lost, is no conflict.
+    story.does(named("city", 1));
+    story.does(named("province", 2));
     assert_eq!(story.refuses(&close()).code(), "unknown_batch");
     story.does(open(7));
     assert_eq!(story.refuses(&open(7)).code(), "batch_exists");

@@ -67,7 +67,11 @@ impl Story {
             now: clock(time),
         };
         let channel = "sms".parse().expect("an id");
-        story.does(ChannelCommand::SetUp { channel, setup });
+        story.does(ChannelCommand::SetUp {
+            channel,
+            setup,
+            revision: None,
+        });
         story
     }
 

@@ -137,6 +137,7 @@ fn a_secret_header_is_shown_hidden_and_stays_when_the_set_up_is_sent_back() {
     story.does(ChannelCommand::SetUp {
         channel: story.channel.id().expect("an id").clone(),
         setup: sent_back,
+        revision: None,
     });
     let standing = story
         .channel
@@ -226,6 +227,7 @@ fn a_probe_says_what_cannot_be() {
     let refused = Story::new(setup()).refuses(ChannelCommand::SetUp {
         channel: "sms".parse().expect("an id"),
         setup: bad,
+        revision: None,
     });
     assert!(!refused.code().is_empty());
 }

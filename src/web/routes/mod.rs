@@ -39,7 +39,8 @@ pub mod voice;
 pub mod windows;
 pub mod work_orders;
 
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::http::header::{ETAG, IF_MATCH};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -68,6 +69,30 @@ fn answer(
         response.insert_header(("Idempotency-Replayed", "true"));
     }
     response.json(body)
+}
+
+/// The answer with a thing that has a `revision`, which is its entity tag.
+fn tagged(mut response: HttpResponseBuilder, replayed: bool, face: &Value) -> HttpResponse {
+    response.insert_header((ETAG, format!("\"{}\"", face["revision"])));
+    answer(response, replayed, face)
+}
+
+/// The revision that the sender has read and changed, if the request names one.
+///
+/// # Errors
+/// `invalid_field`: `If-Match` is no entity tag of such a thing.
+fn revision_seen(request: &HttpRequest) -> Result<Option<u64>, Problem> {
+    let Some(tag) = request.headers().get(IF_MATCH) else {
+        return Ok(None);
+    };
+    let tag = tag.to_str().unwrap_or_default().trim();
+    if tag == "*" {
+        return Ok(None);
+    }
+    let seen = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+    let seen = seen.and_then(|tag| tag.parse().ok());
+    let wrong = || Problem::invalid("If-Match", "is the ETag of what was read, such as \"3\"");
+    seen.map(Some).ok_or_else(wrong)
 }
 
 /// A view as JSON, to which fields may be added.

@@ -1,5 +1,6 @@
 //! API channels, told of their calls from outside: A09, F02, F03.
 
+use awc::http::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, PATIENCE, Server, list, number, text};
@@ -335,4 +336,40 @@ async fn channels_keep_to_the_scope_and_refuse_what_cannot_be() {
         .get("/channels/odd")
         .await
         .refused(404, "unknown_channel");
+}
+
+/// Issue: two who change one set-up at a time do not undo each other's change, unless they mean to.
+#[actix_web::test]
+async fn a_change_of_what_was_changed_meanwhile_is_refused() {
+    let server = quick().await;
+    let admin = server.admin();
+    let feed = json!({"name": {"zh": "数据", "en": "Data"}, "direction": "receive", "kind": "items", "party": "city"});
+    let channel = json!({"name": {"zh": "接口", "en": "Interface"}, "provider": "city", "direction": "outbound"});
+    for (path, field, setup) in [
+        ("/feeds/items", "party", feed),
+        ("/channels/pay", "provider", channel),
+    ] {
+        let named = |who: &str| {
+            let mut setup = setup.clone();
+            setup[field] = json!(who);
+            Some(setup.to_string())
+        };
+        let made = admin.put(path, setup.clone()).await;
+        assert_eq!(made.header("etag"), Some("\"1\""), "{}", made.text);
+        let read = admin.get(path).await;
+        let tag = read.header("etag").expect("a tag").to_owned();
+        let seen = [("If-Match", tag.as_str())];
+        let first = admin.send(Method::PUT, path, named("first"), &seen).await;
+        assert_eq!(first.expect(200)["revision"], 2);
+        let second = admin.send(Method::PUT, path, named("second"), &seen).await;
+        second.refused(412, "changed_meanwhile");
+        let bad = [("If-Match", "yesterday")];
+        let bad = admin.send(Method::PUT, path, named("second"), &bad).await;
+        bad.refused(422, "invalid_field");
+        // Sent again, because the answer was lost, it is no conflict; without a tag it is meant.
+        let again = admin.send(Method::PUT, path, named("first"), &seen).await;
+        assert_eq!(again.expect(200)["setup"][field], "first");
+        let meant = admin.send(Method::PUT, path, named("third"), &[]).await;
+        assert_eq!(meant.expect(200)["setup"][field], "third");
+    }
 }

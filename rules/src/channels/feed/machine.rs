@@ -32,20 +32,17 @@ pub enum FeedCommand {
     SetUp {
         feed: FeedId,
         setup: Box<FeedSetup>,
+        /// The revision that was changed, see [`Feed::revision`]; none: whichever stands.
+        revision: Option<u64>,
     },
     Open {
         batch: String,
         expected: Option<u64>,
     },
     /// What the table has of a batch. A batch that was not opened is.
-    Count {
-        batch: String,
-        totals: Totals,
-    },
+    Count { batch: String, totals: Totals },
     /// Everything was handed over.
-    Close {
-        batch: String,
-    },
+    Close { batch: String },
     /// How a batch, or all there is, compares with the other side.
     Compare {
         batch: Option<String>,
@@ -116,6 +113,8 @@ pub struct Feed {
     id: Option<FeedId>,
     setup: Option<Box<FeedSetup>>,
     set_up_at: Timestamp,
+    #[serde(default)]
+    revision: u64,
     batches: BTreeMap<String, Batch>,
     /// Batches in the order of their opening.
     order: Vec<String>,
@@ -140,6 +139,11 @@ impl Feed {
 
     pub const fn set_up_at(&self) -> Timestamp {
         self.set_up_at
+    }
+
+    /// How often its set-up was made or changed.
+    pub const fn revision(&self) -> u64 {
+        self.revision
     }
 
     pub fn batch(&self, batch: &str) -> Option<&Batch> {
@@ -359,6 +363,7 @@ impl Feed {
         face["now"] = json!(at(now));
         face["set_up_at"] = json!(at(self.set_up_at));
         face["setup"] = json!(self.setup);
+        face["revision"] = json!(self.revision);
         face["standard_masking"] = json!(self.setup()?.masking == Masking::default());
         face["gaps"] = gaps.collect();
         face["since_set_up"] = json!({
@@ -420,7 +425,12 @@ impl Feed {
         })
     }
 
-    fn set_up(&self, feed: &FeedId, setup: &FeedSetup) -> Result<Vec<FeedEvent>, FeedRefusal> {
+    fn set_up(
+        &self,
+        feed: &FeedId,
+        setup: &FeedSetup,
+        revision: Option<u64>,
+    ) -> Result<Vec<FeedEvent>, FeedRefusal> {
         if self.id.as_ref().is_some_and(|id| id != feed) {
             return Err(FeedRefusal::invalid("feed", "is another one than this"));
         }
@@ -432,6 +442,11 @@ impl Feed {
             return Err(FeedRefusal::WrongDirection { direction });
         }
         let same = self.setup().is_some_and(|own| own == setup);
+        // One that comes again, because its answer was lost, changes nothing.
+        if !same && revision.is_some_and(|seen| seen != self.revision) {
+            let revision = self.revision;
+            return Err(FeedRefusal::ChangedMeanwhile { revision });
+        }
         let event = || FeedEvent::FeedSetUp {
             feed: feed.clone(),
             setup: Box::new(setup.clone()),
@@ -458,8 +473,13 @@ impl Machine for Feed {
         _by: &str,
         _now: Timestamp,
     ) -> Result<Vec<FeedEvent>, FeedRefusal> {
-        if let FeedCommand::SetUp { feed, setup } = command {
-            return self.set_up(feed, setup);
+        if let FeedCommand::SetUp {
+            feed,
+            setup,
+            revision,
+        } = command
+        {
+            return self.set_up(feed, setup, *revision);
         }
         if self.setup.is_none() {
             return Err(FeedRefusal::NotSetUp);
@@ -501,6 +521,7 @@ impl Machine for Feed {
                 if self.setup.is_none() {
                     self.set_up_at = at;
                 }
+                self.revision += 1;
                 self.id = Some(feed.clone());
                 self.setup = Some(setup.clone());
             }

@@ -13,6 +13,10 @@ pub enum FeedRefusal {
         field: String,
         reason: String,
     },
+    /// Its set-up was changed since whoever asks has read it.
+    ChangedMeanwhile {
+        revision: u64,
+    },
     NotSetUp,
     UnknownBatch {
         batch: String,
@@ -62,6 +66,10 @@ impl FeedRefusal {
             Self::InvalidField { field, reason } => Name::new(
                 format!("字段 {field} 不正确：{reason}"),
                 format!("the field {field} {reason}"),
+            ),
+            Self::ChangedMeanwhile { .. } => Name::new(
+                "设置已被他人修改，未保存；请核对后重试".to_owned(),
+                "the set-up was changed meanwhile: nothing was saved".to_owned(),
             ),
             Self::NotSetUp => Name::new(
                 "该数据通道尚未登记".to_owned(),
@@ -118,6 +126,7 @@ impl FeedRefusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::InvalidField { .. } => "invalid_field",
+            Self::ChangedMeanwhile { .. } => "changed_meanwhile",
             Self::NotSetUp => "unknown_feed",
             Self::UnknownBatch { .. } => "unknown_batch",
             Self::BatchExists { .. } => "batch_exists",

@@ -1,7 +1,7 @@
 //! Channels: listed, set up, shown with their health and figures, and taken out for maintenance.
 
 use actix_web::web::{Data, Path, Query, ServiceConfig};
-use actix_web::{HttpResponse, get, post, put};
+use actix_web::{HttpRequest, HttpResponse, get, post, put};
 use rules::channels::{Channel, ChannelCommand, Grant, Setup, Version, Window};
 use rules::ids::{ChannelId, HallId};
 use rules::machine::{ItemKind, Machine as _};
@@ -16,9 +16,9 @@ use crate::web::App;
 use crate::web::access::Action;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
-use crate::web::routes::answer;
 use crate::web::routes::desk::{hall_of, page};
 use crate::web::routes::items::{ListQuery, instant};
+use crate::web::routes::{revision_seen, tagged};
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -41,12 +41,19 @@ async fn list(
     page(&app, &caller, ItemKind::Channel, &query).await
 }
 
-/// Sets a channel up, or changes its set-up.
+/// Sets a channel up, or changes its set-up. With `If-Match`, only the one that was read.
 #[utoipa::path(put, path = "/api/v1/channels/{channel}", tag = "channels",
-    params(("channel" = String, Path)), request_body = Object,
-    responses((status = 200, body = Object), (status = 422, body = ProblemBody)))]
+    params(("channel" = String, Path), ("If-Match" = Option<String>, Header, description = "ETag of what was read")),
+    request_body = Object,
+    responses((status = 200, body = Object, description = "its `revision` is also its ETag"),
+        (status = 412, body = ProblemBody, description = "`changed_meanwhile`"),
+        (status = 422, body = ProblemBody)))]
 #[put("/channels/{channel}")]
-async fn set_up(change: Change, id: Path<String>) -> Result<HttpResponse, Problem> {
+async fn set_up(
+    change: Change,
+    id: Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     let (app, caller) = (&change.app, &change.caller);
     let channel: ChannelId = id
         .parse()
@@ -72,6 +79,7 @@ async fn set_up(change: Change, id: Path<String>) -> Result<HttpResponse, Proble
     let command = ChannelCommand::SetUp {
         channel: channel.clone(),
         setup,
+        revision: revision_seen(&request)?,
     };
     let key = caller.key(&change.body)?;
     let by = &caller.principal.name;
@@ -82,7 +90,7 @@ async fn set_up(change: Change, id: Path<String>) -> Result<HttpResponse, Proble
     change
         .audit("channel_set_up", &id, face["setup"].clone())
         .await?;
-    Ok(answer(HttpResponse::Ok(), done.replayed, &face))
+    Ok(tagged(HttpResponse::Ok(), done.replayed, &face))
 }
 
 /// A channel: its health and why, its figures, callers, versions, grants and refusals.
@@ -103,7 +111,7 @@ async fn show(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpRe
         face["gateway"] =
             json!({"under_way": own, "under_way_in_all": all, "recording": recording});
     }
-    Ok(HttpResponse::Ok().json(face))
+    Ok(tagged(HttpResponse::Ok(), false, &face))
 }
 
 /// What the page of a channel shows.

@@ -28,8 +28,8 @@ use crate::web::access::Action;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
-use crate::web::routes::answer;
 use crate::web::routes::desk::hall_of;
+use crate::web::routes::{revision_seen, tagged};
 
 /// Records come in bulk: a body may have so many bytes here, whatever the server takes elsewhere.
 const BODY_MAX: usize = 4 << 20;
@@ -184,15 +184,20 @@ async fn list(
     Ok(HttpResponse::Ok().json(json!({"total": items.len(), "items": items})))
 }
 
-/// Sets a feed up, or changes its set-up. Its direction stays.
+/// Sets a feed up, or changes its set-up; with `If-Match`, only the one that was read. Its direction
+/// stays.
 #[utoipa::path(put, path = "/api/v1/feeds/{feed}", tag = "feeds",
-    params(("feed" = String, Path)), request_body = Object,
-    responses((status = 200, body = Object), (status = 422, body = ProblemBody)))]
+    params(("feed" = String, Path), ("If-Match" = Option<String>, Header, description = "ETag of what was read")),
+    request_body = Object,
+    responses((status = 200, body = Object, description = "its `revision` is also its ETag"),
+        (status = 412, body = ProblemBody, description = "`changed_meanwhile`"),
+        (status = 422, body = ProblemBody)))]
 #[put("/{feed}")]
 async fn set_up(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
+    request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     caller.require(&app, Action::ManageChannels)?;
@@ -212,13 +217,14 @@ async fn set_up(
     let setup = agreed(&app, &caller, body.parse()?)?;
     let key = caller.key(&body)?;
     let by = &caller.principal.name;
-    let done = app.feeds.set_up(&feed, setup, by, key).await?;
+    let seen = revision_seen(&request)?;
+    let done = app.feeds.set_up(&feed, setup, seen, by, key).await?;
     let holder = app.feeds.get(&feed).ok_or_else(Problem::unavailable)?;
     let face = holder.read(|feed, now| feed.detail(now)).await?;
     let face = face.ok_or_else(Problem::unavailable)?;
     app.audit(&caller, "feed_set_up", &id, face["setup"].clone())
         .await?;
-    Ok(answer(HttpResponse::Ok(), done.replayed, &face))
+    Ok(tagged(HttpResponse::Ok(), done.replayed, &face))
 }
 
 /// Checks what a feed's own machine cannot know: halls, channels, secrets.
@@ -264,5 +270,6 @@ fn agreed(app: &App, caller: &Caller, mut setup: FeedSetup) -> Result<FeedSetup,
 async fn show(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {
     let (holder, _) = find(&app, &caller, Action::SeeChannels, &id).await?;
     let face = holder.read(|feed, now| feed.detail(now)).await?;
-    Ok(HttpResponse::Ok().json(face.ok_or_else(|| unknown(&id))?))
+    let face = face.ok_or_else(|| unknown(&id))?;
+    Ok(tagged(HttpResponse::Ok(), false, &face))
 }
