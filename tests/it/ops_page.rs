@@ -196,6 +196,32 @@ async fn the_page_is_whole_in_both_languages_and_sizes_whether_empty_or_full() {
     browser.stop().await;
 }
 
+/// Whoever sees some halls only is not told that there is nothing where there is something for others.
+#[actix_web::test]
+async fn a_supervisor_of_one_hall_is_told_that_nothing_is_in_its_halls() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let admin = server.hall(HALL, 3).await;
+    channel(&admin, "sms", None, "city", (3, 0)).await;
+    server.person("chen", "supervisor", &[HALL]).await;
+    browser.resize(1366, 768).await;
+    enter(&browser, &server, "chen", "/ops?lang=en").await;
+    for slot in ["#channels-body", "#batches-body"] {
+        let told =
+            format!("document.querySelector('{slot}').textContent.includes('None in your halls')");
+        browser.until(&told).await;
+    }
+    for tab in ["channels", "data"] {
+        browser.eval(&format!("location.hash = '{tab}'")).await;
+        browser
+            .until("document.querySelector('.tab-' + location.hash.slice(1)).textContent.includes('None in your halls')")
+            .await;
+    }
+    browser.stop().await;
+}
+
 /// A dead server is never calm: the page says so, and every source shows its age.
 #[actix_web::test]
 async fn when_the_server_is_gone_the_page_says_so_and_its_sources_age() {

@@ -93,7 +93,7 @@ export function channelsTab(main, page, asked) {
   function paintList() {
     const known = topics.some((topic) => live.data(topic));
     const rows = all().filter(fits).sort(bySickness);
-    const none = t(!known ? "live.boot" : all().length ? "list.none" : "channel.none");
+    const none = t(!known ? "live.boot" : all().length ? "list.none" : covers(who, "*") ? "channel.none" : "ops.none-of-yours");
     swap($("channel-list"), table([th("channel.name"), th("alert.state"), th("channel.per-sec", true), th("channel.p95", true), th("ops.errors", true)], rows.map(line), none));
   }
 

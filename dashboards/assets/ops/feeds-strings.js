@@ -1,6 +1,6 @@
 // The texts of feeds, Chinese first. {…} is filled in.
 export const texts = {
-  "feed.none": ["还没有登记数据任务", "No feeds yet"], "feed.name": ["数据任务", "Feed"], "feed.direction": ["方向", "Direction"], "feed.receive": ["接收", "received"], "feed.push": ["推送", "pushed"],
+  "feed.name": ["数据任务", "Feed"], "feed.direction": ["方向", "Direction"], "feed.receive": ["接收", "received"], "feed.push": ["推送", "pushed"],
   "feed.state": ["状态", "State"], "feed.late": ["▲ 逾期", "▲ late"], "feed.incomplete": ["◆ 不完整", "◆ incomplete"], "feed.ok": ["● 正常", "● in order"], "feed.empty": ["○ 暂无数据", "○ no data yet"],
   "feed.last": ["最近数据", "Last data"], "feed.due": ["应到", "Due"], "feed.missed": ["缺 {n} 期", "{n} missed"], "feed.late-by": ["逾期 {n} 分钟", "{n} min late"], "feed.any-time": ["不定时", "at any time"],
   "feed.received": ["条数", "Records"], "feed.arrived": ["到达", "Arrived"], "feed.corrected": ["已纠正", "Corrected"], "feed.rejected": ["隔离", "Held back"], "feed.failed": ["推送失败", "Failed"], "feed.waiting": ["待推送", "Waiting"],

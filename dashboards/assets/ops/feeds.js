@@ -2,6 +2,7 @@
 import { get, post } from "../lib/api.js";
 import { addTexts, number, nameOf, t } from "../lib/i18n.js";
 import { h, fill, openDialog, swap, calmly } from "../lib/dom.js";
+import { covers } from "../lib/staff.js";
 import { clock } from "../desk/parts.js";
 import { texts } from "./feeds-strings.js";
 
@@ -23,7 +24,7 @@ function table(heads, rows, none) {
 const num = (value) => h("td.num", null, value);
 
 /** The tab; it asks again every few seconds until it is closed. */
-export function dataTab(root) {
+export function dataTab(root, page) {
   const seen = { feeds: null, detail: null, batches: [], held: null, fixed: [], anomalies: null, fault: null, told: "" };
   let chosen = new URLSearchParams((location.hash.split("?")[1] || "")).get("feed");
   let over = false;
@@ -146,7 +147,7 @@ export function dataTab(root) {
     calmly(() => {
       swap(slots.fault, seen.fault ? h("p.note.bad", { role: "alert" }, seen.fault) : h("span"));
       const heads = ["feed.name", "feed.state", "feed.last", "feed.due", "feed.received", "feed.arrived", "feed.corrected", "feed.rejected", "feed.first-pass", "feed.success"].map((key) => t(key));
-      if (seen.feeds) swap(slots.list, table(heads, seen.feeds.map(line), t("feed.none")));
+      if (seen.feeds) swap(slots.list, table(heads, seen.feeds.map(line), t(covers(page.who, "*") ? "ops.no-feeds" : "ops.no-feeds-of-yours")));
       if (seen.detail) swap(slots.detail, detail());
     });
   }

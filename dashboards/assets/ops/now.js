@@ -3,7 +3,7 @@
 import { get, post, query } from "../lib/api.js";
 import { t, nameOf, number } from "../lib/i18n.js";
 import { $, h, calmly, fill, swap } from "../lib/dom.js";
-import { table, tell, th } from "../lib/staff.js";
+import { covers, table, tell, th } from "../lib/staff.js";
 import { button, clock, fact, facts, lasting, left, percent, pick, choices, severity, word, SEVERITIES } from "../desk/parts.js";
 import { age, ages, bySickness, bytes, health, mark, ms, rate, why, HEALTH } from "./parts.js";
 
@@ -144,7 +144,7 @@ export function nowTab(main, page) {
     swap($("batches-age"), feeds.items && age(Math.round(feeds.at), LIMITS.feeds));
     const heads = [th("ops.feed"), th("alert.state"), th("ops.last-data", true), th("ops.due", true), th("ops.received", true), th("ops.held", true), th("ops.first-pass", true), th("ops.success", true), h("th")];
     const again = page.may("engineer") ? retry : null;
-    calmly(() => swap($("batches-body"), h("div", null, feeds.fault ? h("p.note.bad", { role: "alert" }, feeds.fault.detail || feeds.fault.message) : null, feeds.items ? table(heads, feeds.items.slice(0, CHANNELS_SHOWN).map((one) => feedLine(one, again)), t("ops.no-feeds")) : feeds.fault ? null : h("p.dim", null, t("live.boot")))));
+    calmly(() => swap($("batches-body"), h("div", null, feeds.fault ? h("p.note.bad", { role: "alert" }, feeds.fault.detail || feeds.fault.message) : null, feeds.items ? table(heads, feeds.items.slice(0, CHANNELS_SHOWN).map((one) => feedLine(one, again)), t(covers(page.who, "*") ? "ops.no-feeds" : "ops.no-feeds-of-yours")) : feeds.fault ? null : h("p.dim", null, t("live.boot")))));
   }
 
   function orderLine(one) {
@@ -176,7 +176,7 @@ export function nowTab(main, page) {
     swap($("channels-sum"), h("span", { "data-channels": rows.length }, HEALTH.filter((state) => sums.all[state] > 0).map((state) => [mark(state, sums.all[state]), " "])));
     const groups = Object.entries(sums.groups);
     const heads = [th("channel.name"), th("alert.state"), th("ops.per-sec", true), th("ops.p95", true), th("ops.errors", true), th("ops.last-ok", true), th("ops.limit")];
-    swap($("channels-body"), h("div", null, groups.length ? h("p.groups", null, groups.map(([name, own]) => groupLine(name, own))) : null, table(heads, rows.slice(0, CHANNELS_SHOWN).map(channelLine), views.length ? t("channel.none") : t("live.boot")),
+    swap($("channels-body"), h("div", null, groups.length ? h("p.groups", null, groups.map(([name, own]) => groupLine(name, own))) : null, table(heads, rows.slice(0, CHANNELS_SHOWN).map(channelLine), t(!views.length ? "live.boot" : covers(page.who, "*") ? "channel.none" : "ops.none-of-yours")),
       rows.length > CHANNELS_SHOWN ? h("p.dim", null, h("a", { href: "#channels", "data-go": "" }, t("alert.more", { n: rows.length - CHANNELS_SHOWN }))) : null));
   }
 
