@@ -285,6 +285,9 @@ async fn times_are_those_of_the_halls_wherever_the_desk_stands() {
     browser
         .until("document.querySelector('tr[data-call=c1]')")
         .await;
+    // The one told an hour late is in the list and not in the figures, which say so.
+    let late = browser.text("#told-late").await;
+    assert!(late.contains("有 1 次"), "{late}");
     let [time, _] = shanghai(hour_ago);
     let row = browser.text("tr[data-call=c1]").await;
     assert!(row.contains(&time), "{time} is not in {row}");

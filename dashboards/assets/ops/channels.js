@@ -102,7 +102,8 @@ export function channelsTab(main, page, asked) {
     const engineer = page.may("engineer");
     return h("div", { id: "channel-face", "data-detail": one.id }, h("h2", null, nameOf(one.setup.name), " ", h("span.dim", null, one.id)), h("p", null, health(one.health), " · ", t("channel.since-at", { at: clock(one.health_since) }), one.health_reason ? " · " + why(one.health_reason) : ""),
       engineer ? h("div.btns", null, one.setup.probe ? button("channel.check", () => check(path), "go") : null, one.maintenance ? button("channel.maintain-end", () => tell(() => post(path + "/maintenance", {}))) : button("channel.maintain", () => maintain(path))) : null,
-      h("h3", null, t("channel.figures")), figures(one.figures));
+      h("h3", null, t("channel.figures")), figures(one.figures),
+      one.late ? h("p.dim.small", { id: "told-late" }, t("channel.told-late", { n: number(one.late) })) : null);
   }
 
   function more(one) {

@@ -126,6 +126,7 @@ pub(crate) fn detail(channel: &Channel, now: Timestamp) -> Value {
     face["as_of"] = json!(now.rfc3339_utc());
     face["figures"] = json!(windows.map(|window| channel.figures(window)));
     face["callers"] = json!(channel.statistics().callers().figures());
+    face["late"] = json!(channel.late());
     face["streak"] = json!(channel.streak());
     face["versions"] = channel.access().versions().iter().map(version).collect();
     face["grants"] = channel.access().grants().iter().map(grant_face).collect();
