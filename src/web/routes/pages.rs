@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, LOCATION,
+    ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, LOCATION,
 };
 use actix_web::web::{Data, Path, Query, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse, get, web};
@@ -70,9 +70,16 @@ fn page(
     app: &App,
     query: &PageQuery,
 ) -> Result<HttpResponse, Problem> {
-    if let Some(token) = &query.t {
-        return take_token(request, app, token);
-    }
+    // A screen whose token is wrong says so on its page, as one without a token; programs get the problem.
+    let taken = query
+        .t
+        .as_ref()
+        .map(|token| take_token(request, app, token));
+    let status = match taken {
+        Some(Err(_)) if wants_a_page(request) => StatusCode::UNAUTHORIZED,
+        Some(taken) => return taken,
+        None => StatusCode::OK,
+    };
     let Some(html) = assets::page(name) else {
         return Err(Problem::unknown(
             "unknown_path",
@@ -85,12 +92,19 @@ fn page(
     } else {
         POLICY
     };
-    Ok(HttpResponse::Ok()
+    Ok(HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_SECURITY_POLICY, policy))
         .insert_header(("Referrer-Policy", "same-origin"))
         .body(html))
+}
+
+/// Whether somebody looks at the answer.
+fn wants_a_page(request: &HttpRequest) -> bool {
+    let accept = request.headers().get(ACCEPT);
+    let accept = accept.and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// Turns a device's token in the address into a cookie, so that it stands in no history.

@@ -1,5 +1,6 @@
 //! Devices and pagers: A10, and the buttons of C01.
 
+use awc::http::Method;
 use futures_util::future::join3;
 use serde_json::{Value, json};
 
@@ -215,6 +216,12 @@ async fn a_device_hears_its_orders_and_a_stranger_hears_nothing() {
     let wrong = Client::new(&server.base, Some("0".repeat(64)));
     assert_eq!(wrong.socket("/ws").await.err(), Some(401));
     assert_eq!(wrong.get("/board/H1?t=wrong").await.status, 401);
+    // A browser on a wall shows the page, which says so in words.
+    let looking = [("Accept", "text/html,*/*;q=0.8")];
+    let shown = wrong.send(Method::GET, "/board/H1?t=wrong", None, &looking);
+    let shown = shown.await;
+    assert_eq!(shown.status, 401);
+    assert!(shown.text.contains("board.js"), "{}", shown.text);
     wrong
         .post("/device/report", json!({}))
         .await
