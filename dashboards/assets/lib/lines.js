@@ -1,8 +1,8 @@
 // Texts of more than one line, and long names, on a public screen.
 import { fit } from "./dom.js";
 
-// A font's own line is taller than the lines set here, which counts as spilling though nothing is cut.
-const slack = (node) => 0.2 * parseFloat(getComputedStyle(node).fontSize);
+// A font's own line is a little taller than the lines set here and the room below them, which counts as spilling though nothing is cut.
+const slack = (node) => 0.06 * parseFloat(getComputedStyle(node).fontSize);
 const spills = (node) => node.scrollHeight > node.clientHeight + slack(node) || node.scrollWidth > node.clientWidth + 1;
 
 /**
