@@ -432,6 +432,8 @@ async function show() {
   }
 }
 
+const barEnd = () => [h("span", null, whoText(who)), h("a.btn.thin", { href: "/" }, t("manage.home")), langButton(), h("button.btn.thin", { type: "button", onclick: signOut }, t("sign.out"))];
+
 function bar() {
   const choose = h("select.input", { "aria-label": t("console.hall"), onchange: () => {
     if (choose.value) location.assign("/manage?hall=" + encodeURIComponent(choose.value) + (tab() === "new" ? "" : location.hash));
@@ -439,8 +441,7 @@ function bar() {
   } }, halls.map((one) => h("option", { value: one.id }, nameOf(one.name))), admin() ? h("option", { value: "" }, t("halls.create") + "…") : null);
   choose.value = hall && tab() !== "new" ? hall : "";
   const line = h("span.live.num", { role: "status" });
-  fill($("bar"), h("h1", null, t("manage.title")), choose, line, h("span", null, whoText(who)), h("a.btn.thin", { href: "/" }, t("manage.home")), langButton(),
-    h("button.btn.thin", { type: "button", onclick: signOut }, t("sign.out")));
+  fill($("bar"), h("h1", null, t("manage.title")), choose, line, barEnd());
   lineNode = line;
   tick();
 }
@@ -467,7 +468,10 @@ session().then(async (found) => {
   halls = ((await get("/halls")).halls || []).filter((one) => covers(who, one.id));
   const wanted = new URLSearchParams(location.search).get("hall");
   hall = halls.some((one) => one.id === wanted) ? wanted : halls.length ? halls[0].id : null;
-  if (!may(who, "manager")) return void fill($("main"), h("p.note.warn", null, t("manage.not-yours")));
+  if (!may(who, "manager")) {
+    fill($("bar"), h("h1", null, t("manage.title")), barEnd());
+    return void fill($("main"), h("p.note.warn", null, t("manage.not-yours")));
+  }
   if (hall) {
     live = connectLive({ topics: ["hall." + hall], onSnapshot: heard, onDelta: heard, mayReload: () => !document.querySelector("dialog[open]"),
       onError: (of, code, detail) => fill($("main"), h("p.note.bad", { role: "alert" }, detail || code)) });

@@ -433,7 +433,7 @@ async fn the_lists_are_whole_in_both_languages_and_within_ones_halls() {
     browser.page.delete_all_cookies().await.unwrap();
     enter(browser, &page.server, "chen", "/setup").await;
     browser
-        .until("document.querySelector('#setup .note.warn').textContent.includes('运维工程师')")
+        .until("document.querySelector('#setup .note.warn').textContent.includes('运维工程师') && document.querySelector('#bar a[href=\"/\"]') && document.querySelectorAll('#bar button').length === 2")
         .await;
     page.end().await;
 }

@@ -111,6 +111,7 @@ window.addEventListener("hashchange", () => { if (page.live) open(); });
 session().then((who) => {
   if (!who) return toSignIn();
   page.who = who;
+  paintBar();
   if (!page.may("engineer", "supervisor")) return fill($("main"), h("p.note.bad", { role: "alert" }, t("ops.not-yours")));
   const halls = (who.halls || []).filter((hall) => hall !== "*");
   const own = (family) => (covers(who, "*") ? [family] : halls.map((hall) => family + "." + hall));
@@ -124,7 +125,6 @@ session().then((who) => {
     onError: (topic, code, detail) => fill($("bell"), h("span.tag.warn", null, detail || code)),
     mayReload: () => !document.querySelector("dialog"),
   });
-  paintBar();
   open();
   setInterval(() => {
     paintState();

@@ -60,7 +60,7 @@ async function open() {
 }
 
 function paintBar() {
-  fill($("bar"), h("h1", null, t("set.title")), h("span.live.num", { id: "line", role: "status" }), h("span", null, whoText(page.who)), h("a.btn.thin", { href: "/ops" }, t("link.ops")),
+  fill($("bar"), h("h1", null, t("set.title")), h("span.live.num", { id: "line", role: "status" }), h("span", null, whoText(page.who)), may(page.who, "engineer", "supervisor") ? h("a.btn.thin", { href: "/ops" }, t("link.ops")) : null,
     h("a.btn.thin", { href: "/" }, t("manage.home")), langButton(), h("button.btn.thin", { type: "button", onclick: signOut }, t("sign.out")));
 }
 
@@ -89,9 +89,9 @@ session().then(async (who) => {
   if (!who) return toSignIn();
   page.who = who;
   document.title = t("set.title");
+  paintBar();
   if (!may(who, "engineer")) return fill($("setup"), h("div.page", null, h("p.note.warn", { role: "alert" }, t("set.not-yours"))));
   page.halls = ((await get("/halls")).halls || []).filter((one) => covers(who, one.id));
-  paintBar();
   page.live = connectLive({ topics: [], onState: () => { if (page.live) paintState(); }, mayReload: () => !document.querySelector("dialog, form.touched") });
   paintState();
   setInterval(paintState, 1000);
