@@ -5,7 +5,7 @@ import { t, nameOf, number } from "../lib/i18n.js";
 import { $, h, fill, calmly, swap, openDialog } from "../lib/dom.js";
 import { covers, dialogForm, field, table, tell, th } from "../lib/staff.js";
 import { button, choices, clock, fact, facts, instant, pages, percent, pick, typed, word } from "../desk/parts.js";
-import { bySickness, health, ms, rate, why, HEALTH } from "./parts.js";
+import { bySickness, health, ms, rate, refusal, why, HEALTH } from "./parts.js";
 import { chart } from "./chart.js";
 
 const RESULTS = ["ok", "failed", "refused"];
@@ -44,7 +44,7 @@ async function openCall(path, id, page, setup) {
   await tell(async () => {
     const call = await get(path + "/calls/" + encodeURIComponent(id));
     const part = (key, value) => (value === null || value === undefined ? null : [h("h3", null, t(key)), h("pre.scroll", null, typeof value === "string" ? value : JSON.stringify(value, null, 2))]);
-    const shown = facts(fact("message.at", clock(call.at, true)), fact("channel.caller", call.caller), fact("channel.version", call.version), fact("channel.result", word("call-result.", call.result)), fact("alert.reason", call.reason && word("call-refusal.", call.reason)), fact("channel.status", call.status), fact("channel.ms", call.duration_ms && ms(call.duration_ms)), fact("channel.trace", call.trace_id));
+    const shown = facts(fact("message.at", clock(call.at, true)), fact("channel.caller", call.caller), fact("channel.version", call.version), fact("channel.result", word("call-result.", call.result)), fact("alert.reason", refusal(call.reason)), fact("channel.status", call.status), fact("channel.ms", call.duration_ms && ms(call.duration_ms)), fact("channel.trace", call.trace_id));
     await openDialog((close) => h("div", { "data-call-shown": call.id }, h("h2", null, t("channel.call") + " " + call.id), shown, part("channel.request", call.request), part("channel.response", call.response),
       h("div.btns", null, button("form.ok", () => close(null)), setup && setup.probe && page.may("engineer") ? button("channel.check", () => check(path), "go") : null)));
   });
@@ -55,7 +55,7 @@ function callHistory(id, page, setupOf) {
   const path = "/channels/" + encodeURIComponent(id);
   const filter = { result: "", trace_id: "", caller: "" };
   const row = (call) => h("tr", { "data-call": call.id, "data-result": call.result, onclick: () => openCall(path, call.id, page, setupOf()) }, h("td.nowrap", null, clock(call.at, true)), h("td", null, h("a", { href: "#channels?id=" + encodeURIComponent(id), "data-go": "", onclick: (event) => event.preventDefault() }, call.path_family || call.id)), h("td", null, call.caller, call.version ? " · " + call.version : ""),
-    h("td.nowrap", null, h("span.sev." + (call.result === "ok" ? "good" : call.result === "failed" ? "critical" : "warning"), null, word("call-result.", call.result)), " ", call.status || "", call.reason ? h("div.dim", null, word("call-refusal.", call.reason)) : null), h("td.num", null, ms(call.duration_ms)), h("td.trace", null, call.trace_id || "—"));
+    h("td.nowrap", null, h("span.sev." + (call.result === "ok" ? "good" : call.result === "failed" ? "critical" : "warning"), null, word("call-result.", call.result)), " ", call.status || "", h("div.dim", null, refusal(call.reason))), h("td.num", null, ms(call.duration_ms)), h("td.trace", null, call.trace_id || "—"));
   const list = pages(path + "/calls", [th("message.at"), th("channel.call"), th("channel.caller"), th("channel.result"), th("channel.ms", true), th("channel.trace")], row, t("channel.no-calls"));
   const load = () => list.load(Object.assign({ limit: CALLS_SHOWN }, filter));
   const find = (name, key) => h("input.input", { type: "text", "data-filter": key, placeholder: t(key), "aria-label": t(key), onchange: (event) => { filter[name] = event.target.value.trim(); load(); } });
@@ -94,7 +94,7 @@ export function channelsTab(main, page, asked) {
     const known = topics.some((topic) => live.data(topic));
     const rows = all().filter(fits).sort(bySickness);
     const none = t(!known ? "live.boot" : all().length ? "list.none" : covers(who, "*") ? "channel.none" : "ops.none-of-yours");
-    swap($("channel-list"), table([th("channel.name"), th("alert.state"), th("channel.per-sec", true), th("channel.p95", true), th("ops.errors", true)], rows.map(line), none));
+    swap($("channel-list"), table([th("channel.name"), th("alert.state"), th("channel.per-sec", true), th("ops.p95", true), th("ops.errors", true)], rows.map(line), none));
   }
 
   function face(one) {

@@ -146,7 +146,7 @@ export function dataTab(root, page) {
     if (over) return;
     calmly(() => {
       swap(slots.fault, seen.fault ? h("p.note.bad", { role: "alert" }, seen.fault) : h("span"));
-      const heads = ["feed.name", "feed.state", "feed.last", "feed.due", "feed.received", "feed.arrived", "feed.corrected", "feed.rejected", "feed.first-pass", "feed.success"].map((key) => t(key));
+      const heads = ["feed.name", "feed.state", "feed.last", "feed.due", "feed.received", "feed.arrived", "feed.corrected", "ops.held", "feed.first-pass", "feed.success"].map((key) => t(key));
       if (seen.feeds) swap(slots.list, table(heads, seen.feeds.map(line), t(covers(page.who, "*") ? "ops.no-feeds" : "ops.no-feeds-of-yours")));
       if (seen.detail) swap(slots.detail, detail());
     });

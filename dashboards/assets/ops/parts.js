@@ -17,12 +17,15 @@ export const ms = (value) => (typeof value === "number" ? number(round(value, va
 /** Calls a second as people say them: none, few with a decimal, many without. */
 export const rate = (value) => (typeof value !== "number" ? "—" : value === 0 ? "0" : value < 10 ? value.toFixed(value < 1 ? 2 : 1) : number(Math.round(value)));
 
+/** Why a call was refused or failed; its status alone stands beside it anyway. */
+export const refusal = (code) => (code && !/^status_\d+$/.test(code) ? word("call-refusal.", code) : null);
+
 /** Why a channel is as it is, in a sentence. */
 export function why(reason) {
   if (!reason || !reason.why) return "";
   const told = Object.assign({}, reason);
   for (const key of ["failed_percent", "slow_percent", "calls_per_minute", "usual"]) if (key in told) told[key] = round(told[key]);
-  return t("health-why." + reason.why, told);
+  return t("health-why." + reason.why, told).replace(/ %/g, "%"); // written as in the tables
 }
 
 /** Bytes in the unit a person would say. */

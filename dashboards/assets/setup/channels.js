@@ -4,7 +4,7 @@ import { nameOf, number, t } from "../lib/i18n.js";
 import { h, fill, calmly, swap } from "../lib/dom.js";
 import { dialogForm, field, table, tell, th } from "../lib/staff.js";
 import { button, clock, fact, facts, instant, typed, word } from "../desk/parts.js";
-import { health, ms, why } from "../ops/parts.js";
+import { health, ms, refusal, why } from "../ops/parts.js";
 import { accessPanels } from "./access.js";
 import { ZONES, choice, digits, decimal, everything, faulty, filled, follow, group, inWords, line, lines, listHead, listed, mustBeNew, nameFields, nameFrom, ruled, setupForm, share, tick, whole, worded } from "./parts.js";
 
@@ -89,7 +89,7 @@ async function showOne(main, page, id) {
 
 /** What a check found, in a sentence. */
 const told = (found) => h("p.note." + (found.result === "ok" ? "good" : "bad"), { "data-checked": found.result }, h("b", null, found.result === "ok" ? "● " + t("set.answers") : "▲ " + t("set.no-answer")),
-  [found.reason && word("call-refusal.", found.reason), found.status && t("channel.status") + " " + found.status, t("set.took", { ms: ms(found.duration_ms) }), clock(found.at, true)].filter(Boolean).map((part) => " · " + part), " · ", health(found.health));
+  [refusal(found.reason), found.status && t("channel.status") + " " + found.status, t("set.took", { ms: ms(found.duration_ms) }), clock(found.at, true)].filter(Boolean).map((part) => " · " + part), " · ", health(found.health));
 
 const maintain = (id) => dialogForm(t("channel.maintain"), [field("from", t("set.from"), { type: "datetime-local" }, t("set.from-hint")), field("until", t("alert.until"), { type: "datetime-local", required: true, value: typed(new Date(Date.now() + 3600e3).toISOString()) }),
   field("reason", t("alert.reason"), { required: true, maxlength: 200, autofocus: true })], (input) => {
