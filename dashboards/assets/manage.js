@@ -447,7 +447,14 @@ function bar() {
 }
 
 function tick() {
-  if (live) liveLine(lineNode, live, newsAt(live, clock));
+  if (!live) return;
+  const heardAt = newsAt(live, clock);
+  liveLine(lineNode, live, heardAt);
+  const lost = live.state === "stale" || live.state === "offline" || live.state === "denied";
+  $("lost").hidden = !lost;
+  text($("lost"), lost ? "⚠ " + t("manage.lost", { at: heardAt }) : "");
+  $("work").disabled = lost;
+  document.body.classList.toggle("frozen", lost);
 }
 
 function heard(_, folded, frame) {

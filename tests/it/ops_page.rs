@@ -253,6 +253,31 @@ async fn when_the_server_is_gone_the_page_says_so_and_its_sources_age() {
     browser.stop().await;
 }
 
+/// The manager's page neither looks alive nor takes anything while the server is gone.
+#[actix_web::test]
+async fn when_the_server_is_gone_the_managers_page_says_so_and_takes_nothing() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let mut server = Server::start().await;
+    server.hall(HALL, 3).await;
+    server.person("qian", "manager", &[HALL]).await;
+    browser.resize(1366, 768).await;
+    enter(&browser, &server, "qian", "/manage?lang=zh-CN").await;
+    browser
+        .until("document.querySelector('.figures') && !document.querySelector('#work').disabled")
+        .await;
+    server.kill();
+    browser
+        .until(
+            "document.body.classList.contains('frozen') && document.querySelector('#work').disabled",
+        )
+        .await;
+    assert!(browser.text("#lost").await.contains("暂时无法操作"));
+    browser.shot("manage-lost").await;
+    browser.stop().await;
+}
+
 /// A desk whose machine is set to another part of the world: the page shows and takes times of the halls' zone, in
 /// its lists, in its charts, and in what is typed; a person of one hall has that hall's.
 #[actix_web::test]

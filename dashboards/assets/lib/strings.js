@@ -22,6 +22,7 @@ const TABLE = {
   "live.boot": ["正在连接…", "Connecting…"],
   "live.lost": ["连接中断", "Connection lost"],
   "live.as-of": ["数据截至 {at}", "as of {at}"],
+  "manage.lost": ["连接中断，暂时无法操作；以下为 {at} 的内容", "Connection lost: nothing can be done now; what follows is from {at}"],
   "live.denied": ["未获授权，请重新登录或重新登记设备", "Not authorised: sign in again or register this device"],
 
   "estimate.none": ["无需等候", "no wait"],
