@@ -168,7 +168,8 @@ where
     /// # Errors
     /// Nobody answers in time, or says no.
     pub(super) async fn open(&self) -> io::Result<Link<B>> {
-        self.address.link().await
+        // Boxed, since few calls open a connection and each would carry the room for it.
+        Box::pin(self.address.link()).await
     }
 
     /// Takes a connection back whose answer was read to its end.
