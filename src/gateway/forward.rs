@@ -203,8 +203,8 @@ impl Asked<'_> {
             caller: self.caller.clone(),
             version: named.then(|| self.version.to_owned()),
             method: self.request.method().clone(),
-            path: self.rest.to_owned(),
-            query: self.request.query_string().to_owned(),
+            uri: self.request.uri().clone(),
+            rest: self.request.path().len() - self.rest.len(),
             trace_id: trace_id(&self.traceparent).to_owned(),
             status: None,
             result: None,
@@ -355,4 +355,22 @@ fn respond(
     }
     let body = ResponseBody::new(carried, size, body, link, pool);
     Ok(response.set_body(body).map_into_boxed_body())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::FromRequest as _;
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    /// A call's state is allocated and moved once for each call: at eight kilobytes, which a step that
+    /// few calls take brought along, that was a twentieth of what a call cost.
+    #[actix_web::test]
+    async fn a_call_takes_little_room() {
+        let (request, mut payload) = TestRequest::default().to_http_parts();
+        let payload = web::Payload::from_request(&request, &mut payload).await;
+        let call = forward(request, payload.expect("a body"));
+        assert!(size_of_val(&call) <= 2048, "{} bytes", size_of_val(&call));
+    }
 }

@@ -1,6 +1,6 @@
 //! What is known of a forwarded or refused call, and how the history tells it.
 
-use actix_web::http::Method;
+use actix_web::http::{Method, Uri};
 use rules::channels::call::{Call, NewCall, PART_MAX_BYTES};
 use rules::channels::{Limits, Masking, Outcome};
 use rules::time::Timestamp;
@@ -71,8 +71,9 @@ pub(super) struct Record {
     pub(super) caller: String,
     pub(super) version: Option<String>,
     pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) query: String,
+    /// As it came; the path behind channel and version begins at `rest`.
+    pub(super) uri: Uri,
+    pub(super) rest: usize,
     pub(super) trace_id: String,
     /// Of the answer; none before there is one.
     pub(super) status: Option<u16>,
@@ -87,7 +88,12 @@ pub(super) struct Record {
 impl Record {
     /// Bytes of bodies that it holds.
     pub(super) fn held(&self) -> usize {
-        self.request.held() + self.response.held() + self.path.len() + self.query.len()
+        self.request.held()
+            + self.response.held()
+            + self
+                .uri
+                .path_and_query()
+                .map_or(0, |asked| asked.as_str().len())
     }
 
     pub(super) fn is_refused(&self) -> bool {
@@ -98,9 +104,9 @@ impl Record {
     pub(super) fn call(self, id: String, masking: &Masking, now: Timestamp) -> Option<Call> {
         let mut request = Map::new();
         request.insert("method".to_owned(), self.method.as_str().into());
-        request.insert("path".to_owned(), self.path.into());
-        if !self.query.is_empty() {
-            request.insert("query".to_owned(), self.query.into());
+        request.insert("path".to_owned(), self.uri.path()[self.rest..].into());
+        if let Some(query) = self.uri.query().filter(|query| !query.is_empty()) {
+            request.insert("query".to_owned(), query.into());
         }
         self.request.told(&mut request);
         let mut response = Map::new();
