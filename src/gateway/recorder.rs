@@ -142,21 +142,17 @@ type Batch = BTreeMap<ChannelId, (Arc<Watched>, Vec<Call>)>;
 impl Writer {
     async fn run(mut self) {
         while let Some(first) = self.told.recv().await {
-            let mut next = match first {
-                Told::Flush(_) => Some(first),
-                Told::Call(_) => {
-                    tokio::time::sleep(GATHER).await;
-                    Some(first)
-                }
-            };
-            while let Some(told) = next {
-                next = self.write_some(told).await;
+            // Small writes cost as much as large ones: only a whole batch is not waited for.
+            let whole = self.waiting.calls.load(Ordering::Relaxed) >= BATCH;
+            if matches!(first, Told::Call(_)) && !whole {
+                tokio::time::sleep(GATHER).await;
             }
+            self.write_some(first).await;
         }
     }
 
-    /// Writes a batch; what was read and does not belong to it.
-    async fn write_some(&mut self, first: Told) -> Option<Told> {
+    /// Writes a batch of what was told.
+    async fn write_some(&mut self, first: Told) {
         let (mut batch, mut calls, mut flush) = (Batch::new(), 0, None);
         let mut next = Some(first);
         while let Some(told) = next.take() {
@@ -180,7 +176,6 @@ impl Writer {
         if let Some(done) = flush {
             let _ = done.send(());
         }
-        self.told.try_recv().ok()
     }
 
     fn add(&mut self, batch: &mut Batch, record: Record) {
