@@ -8,6 +8,8 @@
 //!
 //! What merely looks like such a number is masked too: keeping one too few does less harm.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -107,7 +109,7 @@ struct Field {
 
 impl From<String> for Field {
     fn from(name: String) -> Self {
-        let name = plain(&name);
+        let name = plain(&name).into_owned();
         let pairs = pairs_of(name.trim_matches('*'));
         Self { name, pairs }
     }
@@ -128,7 +130,13 @@ fn pairs_of(text: &str) -> u64 {
 }
 
 /// A name without what people write differently.
-fn plain(name: &str) -> String {
+fn plain(name: &str) -> Cow<'_, str> {
+    if name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    {
+        return name.into();
+    }
     let signs = name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '.'));
     signs.flat_map(char::to_lowercase).collect()
 }
@@ -185,24 +193,29 @@ impl Masking {
         }
     }
 
-    fn object(&self, object: Map<String, Value>, nested: usize) -> Map<String, Value> {
+    fn object(&self, mut object: Map<String, Value>, nested: usize) -> Map<String, Value> {
         let text = |key: &str| object.get(key).and_then(Value::as_str);
         // {"name": "phone", "value": "…"}: a field that is named in a value.
         let named = ["name", "key", "field", "code"].into_iter().find_map(text);
         let hides_values = named.is_some_and(|name| self.hides(name));
         let has_value = object.contains_key("value");
-        let masked = object.into_iter().map(|(key, value)| {
+        for (key, value) in &mut object {
             let is_value = matches!(key.as_str(), "value" | "values" | "text" | "data");
             let is_name_of_field = key == "name" && has_value;
-            let hidden = (hides_values && is_value) || (self.hides(&key) && !is_name_of_field);
-            let kept = match value {
-                Value::Null | Value::Bool(_) => value,
+            let hidden = (hides_values && is_value) || (self.hides(key) && !is_name_of_field);
+            *value = match value.take() {
+                kept @ (Value::Null | Value::Bool(_)) => kept,
                 _ if hidden => Value::String(MASKED.to_owned()),
-                _ => self.value_at(value, nested),
+                shown => self.value_at(shown, nested),
             };
-            (self.text_at(key, nested), kept)
-        });
-        masked.collect()
+        }
+        if object.keys().all(|key| is_plain(key)) {
+            return object;
+        }
+        let keys_too = object.into_iter();
+        keys_too
+            .map(|(key, value)| (self.text_at(key, nested), value))
+            .collect()
     }
 
     /// A text with everything hidden that should be.
