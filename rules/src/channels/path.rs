@@ -31,10 +31,21 @@ fn placeholder(segment: &[u8]) -> Option<&'static str> {
     (length >= 32 && segment.iter().all(word) && digits >= 4).then_some("{token}")
 }
 
+/// What stands behind the scheme and the host of a target that has them.
+fn path_of(target: &[u8]) -> &[u8] {
+    let scheme = target.iter().take_while(|b| b.is_ascii_alphanumeric());
+    let Some(behind) = target[scheme.count()..].strip_prefix(b"://") else {
+        return target;
+    };
+    let path = behind.iter().position(|b| matches!(b, b'/' | b'?' | b'#'));
+    path.map_or(b"", |at| &behind[at..])
+}
+
 /// Writes the family of a path, or of a whole request target, into `family`, which is emptied first.
 /// Bytes that are no UTF-8 become U+FFFD.
 pub fn family_into(target: &[u8], depth: usize, family: &mut String) {
     family.clear();
+    let target = path_of(target);
     let end = target.iter().position(|b| matches!(b, b'?' | b'#'));
     let path = &target[..end.unwrap_or(target.len())];
     let mut segments = path.split(|b| *b == b'/').filter(|one| !one.is_empty());
@@ -86,6 +97,8 @@ mod tests {
             ("/", "/"),
             ("", "/"),
             ("*", "/*"),
+            ("http://10.0.0.7:8080/health?full=1", "/health"),
+            ("https://upstream", "/"),
             ("/api/v1/cases", "/api/v1/cases"),
             ("/cases/350102/steps/17", "/cases/{n}/steps/{n}"),
             ("/cases/350102?phone=1#x", "/cases/{n}"),
