@@ -86,7 +86,16 @@ pub async fn run(options: Options) -> Result<(), Failure> {
             break;
         }
     }
-    print(&options, &log.report(), taker.finish().await?)
+    let report = log.report();
+    print(&options, &report, taker.finish().await?)?;
+    match report.lines > 0 && report.good == 0 {
+        true => Err(Failure::BadInput(format!(
+            "{}: no line is written as --format says ({})",
+            options.file.display(),
+            options.format
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// The calls of a piece of a log; an empty piece is its end.
@@ -133,12 +142,15 @@ fn print(options: &Options, report: &Report, new: u64) -> Result<(), Failure> {
             report.good - new
         );
     }
-    text += "\n\nby status\n";
-    for (status, calls) in &report.by_status {
-        text += &format!("{calls:>10}  {status}\n");
+    text += "\n";
+    if report.good > 0 {
+        text += "\nby status\n";
+        for (status, calls) in &report.by_status {
+            text += &format!("{calls:>10}  {status}\n");
+        }
+        text += &table("by path", &report.by_path_family);
+        text += &table("by caller", &report.by_caller);
     }
-    text += &table("by path", &report.by_path_family);
-    text += &table("by caller", &report.by_caller);
     if let (Some(p50), Some(p95)) = (report.times.p50_ms, report.times.p95_ms) {
         text += &format!("\nmedian {p50} ms, 95th percentile {p95} ms\n");
     }

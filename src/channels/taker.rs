@@ -51,6 +51,8 @@ impl Taker {
         };
         if let Some(target) = &options.target {
             let client = HttpClient::sign_in(target, &options.username).await?;
+            let found = client.get(&format!("/channels/{channel}")).await;
+            found.map_err(|cause| Failure::BadInput(format!("channel {channel}: {cause:#}")))?;
             return Ok(Self::Server(Box::new(Server {
                 client: Rc::new(client),
                 path: format!("/channels/{channel}/calls"),

@@ -60,19 +60,22 @@ async fn a_log_is_imported_once_into_a_channels_history() {
     let folder = server.folder.path().to_owned();
     let password = std::fs::read_to_string(folder.join("initial-admin-password")).unwrap();
     let base = server.base.clone();
-    let import = move || {
+    let run_into = move |channel: &str| {
         let file = log();
         let arguments = [
             "import",
             "calls",
             &file,
             "--channel",
-            "site",
+            channel,
             "--target",
             &base,
         ];
-        succeeds(&run(&folder, password.trim(), &arguments))
+        run(&folder, password.trim(), &arguments)
     };
+    let why = fails(&run_into("nosuch"), 2);
+    assert!(why.contains("channel nosuch"), "{why}");
+    let import = || succeeds(&run_into("site"));
     let first = import();
     assert!(
         first.contains("4525 new in channel site, 0 known"),
@@ -106,6 +109,12 @@ fn what_is_no_call_is_listed_and_what_cannot_be_asked_is_refused() {
     let nowhere = ["import", "calls", name, "--channel", "none"];
     let why = fails(&run(folder.path(), "", &nowhere), 2);
     assert!(why.contains("no channel none"), "{why}");
+    std::fs::write(&file, "nonsense\nmore of it\n").unwrap();
+    let rubbish = run(folder.path(), "", &["import", "calls", name]);
+    let told = String::from_utf8_lossy(&rubbish.stdout).into_owned();
+    assert!(told.starts_with("2 lines: 0 calls, 2 bad"), "{told}");
+    assert!(!told.contains("by status"), "{told}");
+    assert!(fails(&rubbish, 2).contains("no line is written as"));
     let missing = ["import", "calls", "missing.txt"];
     assert!(fails(&run(folder.path(), "", &missing), 2).contains("missing.txt"));
 }
