@@ -15,19 +15,23 @@ use actors::supervisor::{Register, SetClock};
 use anyhow::Context as _;
 use chrono::NaiveTime;
 use rules::cases::CaseDesk;
+use rules::channels::ChannelCommand;
 use rules::hall::{HallConfig, Options, Service};
-use rules::ids::{HallId, WindowId};
+use rules::ids::{ChannelId, HallId, WindowId};
 use rules::name::Name;
 use rules::number::NumberTemplate;
 use rules::policy::{CallPolicy, GreenRule, Mix, RequeueRule};
 use rules::time::TimeZone;
 use rules::window::{WindowKind, WindowPlan};
+use serde_json::json;
 use simulations::departments::Departments;
+use simulations::interfaces::{INTERFACES, Traffic};
 use simulations::office::{OfficeDay, recorded_day};
 use simulations::staffing::Staffing;
 use tokio::time::MissedTickBehavior;
 use tracing::warn;
 
+use crate::channels::Channels;
 use crate::devices::Place;
 use crate::store::records::AccountRow;
 use crate::web::App;
@@ -46,13 +50,25 @@ const FIRST_LOOK: NaiveTime = NaiveTime::from_hms_opt(9, 30, 0).expect("a time o
 /// Something happens to a case so often.
 const DEPARTMENTS_EVERY: Duration = Duration::from_secs(30);
 
+/// Most interfaces are called so often.
+const CALLS_EVERY: Duration = Duration::from_secs(2);
+
 /// Of how many earlier starts the screens' tokens stay valid.
 const STARTS_REMEMBERED: usize = 2;
 
-const PEOPLE: [(&str, &str, Role); 3] = [
-    ("demo-clerk", "窗口人员 Clerk", Role::Clerk),
-    ("demo-manager", "大厅管理员 Manager", Role::Manager),
-    ("demo-supervisor", "督导 Supervisor", Role::Supervisor),
+/// Everything, where others have the demonstration's hall: interfaces belong to no hall.
+const ENGINEER_SCOPE: &str = "*";
+
+const PEOPLE: [(&str, &str, Role, &str); 4] = [
+    ("demo-clerk", "窗口人员 Clerk", Role::Clerk, HALL),
+    ("demo-manager", "大厅管理员 Manager", Role::Manager, HALL),
+    ("demo-supervisor", "督导 Supervisor", Role::Supervisor, HALL),
+    (
+        "demo-engineer",
+        "运维 Engineer",
+        Role::Engineer,
+        ENGINEER_SCOPE,
+    ),
 ];
 
 /// Builds the office if it is not there, starts its player, and says where everything is.
@@ -97,6 +113,8 @@ pub async fn start(app: Data<App>, clock: Arc<ReplayClock>, base: &str) -> anyho
     actix_web::rt::spawn(player.play());
     let departments = Departments::new(seed, id, app.now());
     actix_web::rt::spawn(work_for_ever(departments, app.cases.clone()));
+    set_interfaces_up(&app.channels).await?;
+    actix_web::rt::spawn(call_for_ever(Traffic::new(seed), app.channels.clone()));
     Ok(signs.guide(base, app.settings.demo.speed))
 }
 
@@ -118,6 +136,44 @@ async fn work_for_ever(mut departments: Departments, desk: Desk<CaseDesk>) {
         for command in commands {
             if let Err(cause) = desk.submit(command, HALL, None).await {
                 warn!(%cause, "a case of the demonstration stays as it is");
+            }
+        }
+    }
+}
+
+/// Makes the interfaces that are not there; what an engineer has changed stays.
+async fn set_interfaces_up(channels: &Channels) -> anyhow::Result<()> {
+    for interface in &INTERFACES {
+        let channel: ChannelId = interface.id.parse()?;
+        if channels.get(&channel).is_some() {
+            continue;
+        }
+        let setup = serde_json::from_value(json!({
+            "name": {"zh": interface.name.0, "en": interface.name.1},
+            "provider": interface.provider, "direction": "outbound",
+        }))?;
+        let command = ChannelCommand::SetUp {
+            channel: channel.clone(),
+            setup,
+        };
+        let made = channels.set_up(&channel, command, HALL, None).await;
+        made.map_err(|cause| anyhow::anyhow!("interface {channel}: {cause}"))?;
+    }
+    Ok(())
+}
+
+/// Like cases, calls between systems happen by the clock on the wall.
+async fn call_for_ever(mut traffic: Traffic, channels: Channels) {
+    let mut steps = tokio::time::interval(CALLS_EVERY);
+    steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        steps.tick().await;
+        let now = SystemClock.now();
+        for (id, call) in traffic.next(now) {
+            let watched = id.parse().ok().and_then(|id| channels.get(&id));
+            let Some(watched) = watched else { continue };
+            if let Err(cause) = channels.tell(&watched, call, now).await {
+                warn!(%cause, "a call of the demonstration is not in the history");
             }
         }
     }
@@ -205,13 +261,13 @@ struct SignIns {
 async fn sign_ins(app: &App, hall: &HallId) -> anyhow::Result<SignIns> {
     let password = random_hex(6)?;
     let hash = hash_password(&password)?;
-    for (username, name, role) in PEOPLE {
+    for (username, name, role, scope) in PEOPLE {
         let account = AccountRow {
             username: username.to_owned(),
             name: name.to_owned(),
             password_hash: hash.clone(),
             roles: vec![role.name().to_owned()],
-            halls: vec![hall.to_string()],
+            halls: vec![scope.to_owned()],
             windows: Vec::new(),
             call_chosen: true,
             must_change_password: false,
@@ -272,9 +328,11 @@ impl SignIns {
         );
         line("管理 manage", "/manage".to_owned());
         line("督导台 alert desk", "/desk".to_owned());
+        line("运维 operations", "/ops".to_owned());
+        line("接口设置 set-up", "/setup".to_owned());
         format!(
             "demonstration 演示: a recorded office day at {speed}× speed; the phone page is behind the code of any slip\n\
-             {text}  sign in 登录: demo-clerk, demo-manager or demo-supervisor, password 密码 {password}"
+             {text}  sign in 登录: demo-clerk, demo-manager, demo-supervisor or demo-engineer, password 密码 {password}"
         )
     }
 }

@@ -12,6 +12,7 @@
 //! - [`staffing`]: which windows that record says were staffed at what time, its faults repaired by stated rules
 //! - [`clerks`]: what a clerk at a window does that cannot be recorded: how long, for whom, and who never came
 //! - [`departments`]: what departments do with the cases they have in hand, for demonstrations
+//! - [`interfaces`]: what goes over the interfaces between systems, for demonstrations
 //!
 //! Deliberately absent: a queue, a calling order, an alert. Those are decided elsewhere, by the same code that runs
 //! the live hall; a second copy here would drift. The full simulator (scenario files, a heap of what happens next,
@@ -31,6 +32,8 @@ pub mod staffing;
 pub mod clerks;
 
 pub mod departments;
+
+pub mod interfaces;
 
 mod random;
 mod table;

@@ -31,9 +31,10 @@ use rules::alerts::subject::{Subject, SubjectKind};
 use rules::channels::access::CallRefusal;
 use rules::channels::call::Call;
 use rules::channels::tally::Measured;
-use rules::channels::{Channel, ChannelCommand, Direction, Setup};
+use rules::channels::{Channel, ChannelCommand, Direction, Masking, NewCall, Setup};
 use rules::ids::ChannelId;
 use rules::machine::Machine;
+use rules::time::Timestamp;
 use tokio::sync::Mutex;
 use tracing::warn;
 
@@ -164,6 +165,23 @@ impl Channels {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(id, Arc::clone(&watched));
         Ok(watched)
+    }
+
+    /// Checks a call of this product's own making and keeps it.
+    ///
+    /// # Errors
+    /// The call cannot be, or the history cannot be written.
+    pub async fn tell(
+        &self,
+        watched: &Watched,
+        call: NewCall,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        let limits = watched.desk.read(|channel, _| channel.limits()).await;
+        let limits = limits.ok_or_else(being_rebuilt)?;
+        let call = call.checked(&watched.id, String::new, &limits, &Masking::default(), now)?;
+        self.record(watched, &[call]).await?;
+        Ok(())
     }
 
     /// Keeps calls of one channel and counts them; how many were new.

@@ -24,7 +24,6 @@ use actors::hub::{ScreenHub, Shape};
 use actors::publisher::Publisher;
 use rules::channels::ChannelCommand;
 use rules::channels::call::NewCall;
-use rules::channels::masking::Masking;
 use rules::channels::setup::Setup;
 use rules::channels::tally::Outcome;
 use rules::ids::{ChannelId, HallId, TicketId, WindowId};
@@ -473,14 +472,7 @@ impl Raters {
 
     async fn tell(&self, call: NewCall, now: Timestamp) -> anyhow::Result<()> {
         let watched = self.watched().await?;
-        let read = watched.desk.read(|channel, _| channel.limits());
-        let limits = read
-            .await
-            .ok_or_else(|| anyhow::anyhow!("it is being rebuilt"))?;
-        let masking = Masking::default();
-        let call = call.checked(&self.channel, String::new, &limits, &masking, now)?;
-        self.channels.record(&watched, &[call]).await?;
-        Ok(())
+        self.channels.tell(&watched, call, now).await
     }
 
     /// The raters' channel, set up at the first invitation unless somebody has done so.
