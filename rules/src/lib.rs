@@ -39,6 +39,7 @@ pub mod machine;
 pub mod name;
 pub mod number;
 pub mod policy;
+pub mod reason;
 pub mod speech;
 pub mod telemetry;
 pub mod ticket;

@@ -89,8 +89,16 @@ impl Problem {
         )
     }
 
+    /// A field and why it is refused, in English; [`rules::reason`] has the sentence in both languages.
     pub fn invalid(field: &str, reason: &str) -> Self {
         Refusal::invalid(field, reason).into()
+    }
+
+    /// The same in other words.
+    #[must_use]
+    pub fn saying(mut self, zh: &str, en: &str) -> Self {
+        self.detail = Name::new(zh, en);
+        self
     }
 
     pub fn unavailable() -> Self {

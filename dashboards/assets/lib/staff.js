@@ -95,7 +95,7 @@ function showFault(node, said, error) {
     if (input) input.focus();
   } else {
     said.classList.add("bad");
-    text(said, (named ? named + "：" : "") + (error.detail || error.message));
+    text(said, error.detail || error.message);
   }
 }
 

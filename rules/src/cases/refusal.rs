@@ -6,6 +6,7 @@ use super::case::CaseNo;
 use super::steps::{State, StepKind};
 use crate::machine::refuse_in_words;
 use crate::name::Name;
+use crate::reason;
 use crate::time::Timestamp;
 
 /// Why something told of a case, or asked of one, changes nothing.
@@ -82,10 +83,7 @@ impl CaseRefusal {
 
     fn words(&self) -> Name {
         match self {
-            Self::InvalidField { field, reason } => Name::new(
-                format!("字段 {field} 不正确：{reason}"),
-                format!("the field {field} cannot be: {reason}"),
-            ),
+            Self::InvalidField { field, reason } => reason::sentence(field, reason),
             Self::UnknownCase { case_no } => Name::new(
                 format!("没有办件 {case_no}"),
                 format!("there is no case {case_no}"),

@@ -6,6 +6,7 @@ use super::access::VersionState;
 use crate::ids::ChannelId;
 use crate::machine::refuse_in_words;
 use crate::name::Name;
+use crate::reason;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -63,10 +64,7 @@ impl ChannelRefusal {
 
     fn words(&self) -> Name {
         match self {
-            Self::InvalidField { field, reason } => Name::new(
-                format!("字段 {field} 不正确：{reason}"),
-                format!("the field {field} {reason}"),
-            ),
+            Self::InvalidField { field, reason } => reason::sentence(field, reason),
             Self::ChangedMeanwhile { .. } => Name::new(
                 "设置已被他人修改，未保存；请核对后重试".to_owned(),
                 "the set-up was changed meanwhile: nothing was saved".to_owned(),

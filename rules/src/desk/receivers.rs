@@ -14,6 +14,7 @@ use crate::alerts::rule::Audience;
 use crate::hours::DayTime;
 use crate::ids::{HallId, ReceiverId};
 use crate::name::{Lang, Name};
+use crate::reason;
 use crate::time::{TimeZone, Timestamp};
 
 /// Receivers at most: a large city's staff, and a bound for every look through them.
@@ -329,10 +330,7 @@ impl ReceiverRefusal {
     /// The refusal in words.
     pub fn sentence(&self) -> Name {
         match self {
-            Self::InvalidField { field, reason } => Name::new(
-                format!("字段 {field} 不正确：{reason}"),
-                format!("the field {field} cannot be: {reason}"),
-            ),
+            Self::InvalidField { field, reason } => reason::sentence(field, reason),
             Self::UnknownReceiver { receiver } => Name::new(
                 format!("没有接收人 {receiver}"),
                 format!("there is no receiver {receiver}"),

@@ -9,6 +9,7 @@ use crate::desk::receivers::ReceiverRefusal;
 use crate::ids::{AlertId, OrderId, SilenceId};
 use crate::machine::refuse_in_words;
 use crate::name::Name;
+use crate::reason;
 use crate::time::Timestamp;
 
 /// Why a command changes nothing.
@@ -112,10 +113,7 @@ impl Refusal {
     /// The refusal in words.
     pub fn words(&self) -> Name {
         match self {
-            Self::InvalidField { field, reason } => Name::new(
-                format!("字段 {field} 不正确：{reason}"),
-                format!("the field {field} cannot be: {reason}"),
-            ),
+            Self::InvalidField { field, reason } => reason::sentence(field, reason),
             Self::UnknownAlert { alert } => Name::new(
                 format!("没有预警 {alert}，或它早已关闭"),
                 format!("there is no alert {alert}, or it was closed long ago"),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::ids::{MenuId, ServiceId, TicketId, WindowId};
 use crate::name::Lang;
+use crate::reason;
 use crate::time::Timestamp;
 
 /// Why a command changes nothing.
@@ -213,10 +214,10 @@ impl Refusal {
     fn sentences(&self) -> (String, String) {
         let both = |zh: &str, en: &str| (zh.to_owned(), en.to_owned());
         match self {
-            Self::InvalidField { field, reason } => (
-                format!("字段 {field} 不正确：{reason}"),
-                format!("the field {field} cannot be: {reason}"),
-            ),
+            Self::InvalidField { field, reason } => {
+                let words = reason::sentence(field, reason);
+                (words.zh, words.en)
+            }
             Self::HallClosed {} => both("大厅未开放", "the hall is closed"),
             Self::HallNotClosed {} => both("大厅已经开放", "the hall is open already"),
             Self::HallBusy { windows } => {

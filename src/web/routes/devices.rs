@@ -138,7 +138,10 @@ async fn add(
         ));
     }
     if !kind.is_device() {
-        return Err(Problem::invalid("kind", &KINDS.join(", ")));
+        return Err(Problem::invalid(
+            "kind",
+            &format!("one of {}", KINDS.join(", ")),
+        ));
     }
     let name = name.unwrap_or_else(|| id.clone());
     let place = place(&app, &hall, kind.name(), name, zone, window)?;

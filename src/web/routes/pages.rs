@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::web::App;
 use crate::web::auth::{DEVICE_COOKIE, cookie};
-use crate::web::error::{Problem, lang_of};
+use crate::web::error::Problem;
 
 /// A screen hangs on its wall for years; its token is revoked, not forgotten.
 const DEVICE_COOKIE_SECS: i64 = 5 * 365 * 86_400;
@@ -258,16 +258,8 @@ async fn take_code(
 /// The code of one of this server's addresses.
 fn code(request: &HttpRequest, app: &App, path: &str) -> Result<HttpResponse, Problem> {
     let base = base_url(request, app);
-    let picture = picture_of(&format!("{base}{path}")).ok_or_else(|| {
-        Problem::invalid(
-            "token",
-            if lang_of(request) == rules::name::Lang::En {
-                "too long"
-            } else {
-                "过长"
-            },
-        )
-    })?;
+    let picture = picture_of(&format!("{base}{path}"))
+        .ok_or_else(|| Problem::invalid("token", "too long"))?;
     Ok(HttpResponse::Ok()
         .content_type("image/svg+xml")
         .insert_header((CACHE_CONTROL, "private, max-age=3600"))

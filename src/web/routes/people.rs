@@ -41,7 +41,7 @@ impl Person {
         let number = self.id_number.trim().to_ascii_uppercase();
         self.kind
             .check(&number)
-            .map_err(|fault| Problem::invalid("id_number", fault.en))?;
+            .map_err(|fault| Problem::invalid("id_number", fault.en).saying(fault.zh, fault.en))?;
         Ok(app.auth.person(self.kind, &number))
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::ids::{MessageId, ReceiverId};
 use crate::name::Name;
+use crate::reason;
 
 /// Why nothing changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,10 +49,7 @@ impl MessageRefusal {
     /// The refusal in words.
     pub fn sentence(&self) -> Name {
         match self {
-            Self::InvalidField { field, reason } => Name::new(
-                format!("字段 {field} 不正确：{reason}"),
-                format!("the field {field} cannot be: {reason}"),
-            ),
+            Self::InvalidField { field, reason } => reason::sentence(field, reason),
             Self::UnknownMessage { message } => Name::new(
                 format!("没有消息 {message}，或它早已送达"),
                 format!("there is no message {message}, or it was delivered long ago"),

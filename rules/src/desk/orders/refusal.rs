@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{OrderStep, WorkOrder};
 use crate::ids::OrderId;
 use crate::name::Name;
+use crate::reason;
 
 /// Why nothing changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,10 +59,7 @@ impl OrderRefusal {
     pub fn sentence(&self) -> Name {
         let both = |zh: &str, en: &str| Name::new(zh, en);
         match self {
-            Self::InvalidField { field, reason } => Name::new(
-                format!("字段 {field} 不正确：{reason}"),
-                format!("the field {field} cannot be: {reason}"),
-            ),
+            Self::InvalidField { field, reason } => reason::sentence(field, reason),
             Self::UnknownOrder { order } => Name::new(
                 format!("没有工单 {order}"),
                 format!("there is no work order {order}"),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Problem, ProblemStep};
 use crate::ids::ProblemId;
 use crate::name::Name;
+use crate::reason;
 
 /// Why nothing changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,10 +78,7 @@ impl ProblemRefusal {
     pub fn sentence(&self) -> Name {
         let both = |zh: &str, en: &str| Name::new(zh, en);
         match self {
-            Self::InvalidField { field, reason } => Name::new(
-                format!("字段 {field} 不正确：{reason}"),
-                format!("the field {field} cannot be: {reason}"),
-            ),
+            Self::InvalidField { field, reason } => reason::sentence(field, reason),
             Self::UnknownProblem { problem } => Name::new(
                 format!("没有问题 {problem}"),
                 format!("there is no problem {problem}"),
