@@ -155,7 +155,8 @@ impl Auth {
     /// Changes a password and ends the account's other sessions.
     ///
     /// # Errors
-    /// `bad_credentials` if the old one is wrong, `invalid_field` if the new one is too weak.
+    /// `bad_credentials` if the old one is wrong, `password_unchanged` if the new one is the old one,
+    /// `invalid_field` if it is too weak.
     pub async fn change_password(
         &self,
         username: &str,
@@ -169,6 +170,9 @@ impl Auth {
             .await?
         {
             return Err(bad_credentials());
+        }
+        if old == new {
+            return Err(unchanged_password());
         }
         let hash = self.hash_new(username, new).await?;
         self.records.set_password(username, &hash, false).await?;
@@ -351,6 +355,16 @@ fn by<T>(rows: Vec<T>, key: impl Fn(&T) -> String) -> BTreeMap<String, Arc<T>> {
     rows.into_iter()
         .map(|row| (key(&row), Arc::new(row)))
         .collect()
+}
+
+fn unchanged_password() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "password_unchanged",
+        "新密码不能与原密码相同",
+        "the new password must differ from the old one",
+    )
+    .with("field", "new")
 }
 
 fn bad_credentials() -> Problem {

@@ -600,6 +600,10 @@ async fn a_weak_password_is_refused_and_the_first_one_is_forgotten_once_changed(
         )
         .await
         .refused(401, "bad_credentials");
+    let same = json!({"old": old, "new": old});
+    let same = admin.put("/session/password", same).await;
+    let same = same.refused(422, "password_unchanged");
+    assert_eq!(same["detail"], "新密码不能与原密码相同");
     assert!(file.exists());
     admin
         .put(
