@@ -66,6 +66,7 @@ export function form(fields, button, send, done) {
     said.className = "said";
     text(said, "");
     try {
+      needAll(node);
       const answer = await send(node.elements);
       said.classList.add("good");
       text(said, t("form.saved"));
@@ -81,6 +82,12 @@ export function form(fields, button, send, done) {
 function clearFaults(node) {
   for (const box of node.querySelectorAll(".field.wrong")) box.classList.remove("wrong");
   for (const words of node.querySelectorAll(".field strong")) words.remove();
+}
+
+/** What must be given is asked for before anything is sent. */
+function needAll(node) {
+  const empty = Array.from(node.elements).find((input) => input.required && input.value.trim() === "");
+  if (empty) throw Object.assign(new Error(t("form.needed")), { problem: { field: empty.name } });
 }
 
 /** "services[0].prefix" belongs to the input called prefix; a field nobody shows is said at the foot of the form. */

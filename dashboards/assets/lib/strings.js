@@ -30,7 +30,7 @@ const TABLE = {
   "estimate.within": ["{n} 分钟内", "up to {n} min"],
   "estimate.range": ["{low}–{high} 分钟", "{low}–{high} min"],
 
-  "form.save": ["保存", "Save"], "form.saved": ["已保存", "Saved"], "form.cancel": ["取消", "Cancel"], "form.ok": ["知道了", "OK"],
+  "form.save": ["保存", "Save"], "form.saved": ["已保存", "Saved"], "form.needed": ["请填写此项。", "Please fill this in."], "form.cancel": ["取消", "Cancel"], "form.ok": ["知道了", "OK"],
   "form.edit": ["修改", "Edit"], "form.delete": ["删除", "Delete"], "form.actions": ["操作", "Actions"], "form.yes": ["是", "Yes"],
   "form.name": ["名称", "Name"], "form.name-zh": ["名称（中文）", "Name (Chinese)"], "form.name-en": ["名称（英文，可不填）", "Name (English, optional)"],
 
