@@ -253,7 +253,7 @@ async fn alerts_of_one_cause_are_one_row_that_opens_and_is_taken_on_as_a_whole()
         "({rows} === 1 && document.querySelector(\"{folded}\").textContent.includes('影响 3'))"
     );
     browser.until(&whole).await;
-    assert!(browser.text(folded).await.contains("3/3 未确认"));
+    assert!(browser.text(folded).await.contains("3 条未确认"));
     // It stands first, so it is chosen: its gravest alert is told beside it.
     browser
         .until("document.querySelector('.detail table.why td')")

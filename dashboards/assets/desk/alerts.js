@@ -107,7 +107,7 @@ export function alertsTab(main, desk) {
     return h("li.row" + (row.member ? ".member" : "") + (open && lead.severity === "critical" ? ".urgent" : ""), { id: "row-" + row.id, role: "option", tabindex: row.id === chosen ? 0 : -1, "aria-selected": String(row.id === chosen),
       "data-row": row.id, "data-alert": row.folded ? null : lead.id, "data-rule": lead.rule, "data-state": lead.state, "data-severity": lead.severity, onclick: () => choose(row.id) },
     severity(lead.severity), h("b.what", null, row.folded ? (opened.has(row.id) ? "▾ " : "▸ ") : "", nameOf(lead.label) || lead.subject.id, " ", nameOf(lead.name), group && h("span.group", null, " ", group)),
-    h("span.state", null, row.folded && open ? t("alert.open-of", { open, all: row.alerts.length }) : word("alert-state.", lead.state)),
+    h("span.state", null, row.folded && open ? t("alert.open-of", { open }) : word("alert-state.", lead.state)),
     h("span.num.dim", null, clock(lead.raised_at)), h("span.text", null, nameOf(lead.text), " ", row.folded ? null : marks(lead), lead.assignee || lead.acked_by ? h("span.dim", null, " " + (lead.assignee || lead.acked_by)) : null),
     open ? h("button.btn.thin", { type: "button", "data-do": "ack", title: "A", disabled: desk.frozen(), onclick: (event) => { event.stopPropagation(); choose(row.id); ack(row); } }, t("alert.ack")) : h("span"));
   }

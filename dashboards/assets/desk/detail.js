@@ -109,7 +109,7 @@ export function detail(desk, current) {
         fact("alert.hall", [face.hall, face.department].filter(Boolean).join(" · ")), fact("alert.subject", word("subject.", face.subject.kind) + " " + face.subject.id), fact("alert.count", known && known.count ? known.count : face.count), fact("alert.shelved", face.shelved_until && t("alert.until-n", { at: clock(face.shelved_until) })), fact("alert.suppressed", face.suppressed_by),
         fact("alert.work-order", face.work_order), fact("alert.problem", face.problem)),
       remediesOf(face), fault ? h("p.note.bad", null, fault.detail || fault.message) : null,
-      why ? h("section", null, h("h3", null, t("why.title")), h("p.small", null, t("why.rule", { rule: face.rule, version: face.rule_version }), " ", why.since ? t("why.since", { at: clock(why.since) }) : ""), why.when ? h("p", null, h("code", null, why.when)) : null, comparisons(why),
+      why ? h("section", null, h("h3", null, t("why.title")), h("p.small", null, t("why.rule", { rule: face.rule, version: face.rule_version }), why.since ? " · " + t("why.since", { at: clock(why.since) }) : ""), why.when ? h("p", null, h("code", null, why.when)) : null, comparisons(why),
         why.clears_when ? h("p.small", null, t("why.clears"), " ", h("code", null, why.clears_when)) : null) : null,
       known && known.curve ? h("section", null, h("h3", null, t("curve.title")), course(known)) : null,
       known ? h("section", null, h("h3", null, t("alert.timeline")), history(known.timeline || known.entries)) : null,

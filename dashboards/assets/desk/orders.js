@@ -77,7 +77,7 @@ function workTab(kind) {
 
     const set = (name) => (value) => { filter[name] = value; load(); };
     fill(main, h("div", { id: "figures" }), h("div.split", null, h("section.panel.rows", null, h("div.filters", null, pick("filter.state", [["open", t("filter.open")]].concat(choices(kind.words, kind.states)), "open", set("state")),
-      pick("filter.assignee", [["", t("filter.all")], [desk.who.username, t("filter.mine")]], "", set("person")), button("order.new", () => kind.make(desk.who).then((one) => one && one.id && again(one.id)), "go")), list.node), h("section.panel.detail", { id: "item", "aria-live": "polite" })));
+      pick("filter.assignee", [["", t("filter.all")], [desk.who.username, t("filter.mine")]], "", set("person")), button(kind.adds, () => kind.make(desk.who).then((one) => one && one.id && again(one.id)), "go")), list.node), h("section.panel.detail", { id: "item", "aria-live": "polite" })));
     figures();
     load();
     show(chosen);
@@ -100,12 +100,12 @@ function orderFigures(seen) {
 }
 
 export const ordersTab = workTab({
-  name: "orders", path: "/work-orders", states: ORDER_STATES, words: "order-state.", steps: ORDER_STEPS, figures: orderFigures, facts: (one) => fact("order.problem", one.problem),
+  name: "orders", adds: "order.new", path: "/work-orders", states: ORDER_STATES, words: "order-state.", steps: ORDER_STEPS, figures: orderFigures, facts: (one) => fact("order.problem", one.problem),
   make: (who) => dialogForm(t("order.new"), [field("title", t("order.title"), { required: true, maxlength: 200, autofocus: true }), hallAndDue(), people(who)], (input) => post("/work-orders", Object.assign({ title: input.title.value.trim() }, common(input)))),
 });
 
 export const problemsTab = workTab({
-  name: "problems", path: "/problems", states: PROBLEM_STATES, words: "problem-state.", steps: PROBLEM_STEPS,
+  name: "problems", adds: "problem.new", path: "/problems", states: PROBLEM_STATES, words: "problem-state.", steps: PROBLEM_STEPS,
   figures: (seen) => h("section.panel", null, h("div.figures.six", null, ["open", "overdue", "closed"].map((key) => share("figure." + key, number((seen.all || seen)[key]))), share("figure.closed-share", percent((seen.all || seen).closed_percent)))),
   facts: (one) => [fact("problem.kind", one.kind), fact("problem.source", one.source), fact("problem.record", one.record), fact("problem.raw", one.raw), fact("problem.finding", one.finding), fact("problem.correction", one.correction), fact("alert.work-order", one.work_order)],
   make: (who) => dialogForm(t("problem.new"), [field("kind", t("problem.kind"), { required: true, maxlength: 64, autofocus: true }), field("title", t("order.title"), { required: true, maxlength: 200 }), field("source", t("problem.source"), { maxlength: 64 }), field("record", t("problem.record"), { maxlength: 200 }), hallAndDue(), people(who)],

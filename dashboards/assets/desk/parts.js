@@ -59,7 +59,7 @@ export const choices = (prefix, values) => [["", t("filter.all")]].concat(values
 /** A choice above a list. */
 export function pick(label, options, value, change) {
   const node = h("select.input", { "aria-label": t(label), title: t(label), "data-filter": label, onchange: () => change(node.value) },
-    options.map(([key, words]) => h("option", { value: key }, key === "" ? t(label) + "：" + words : words)));
+    options.map(([key, words]) => h("option", { value: key }, key === "" ? t(label) + (lang() === "en" ? ": " : "：") + words : words)));
   node.value = value;
   return node;
 }
