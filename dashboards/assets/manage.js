@@ -5,7 +5,7 @@ import { get, post, put, del, hallPath, query, toSignIn } from "./lib/api.js";
 import { t, nameOf, number } from "./lib/i18n.js";
 import { $, h, fill, text, calmly } from "./lib/dom.js";
 import { devicesTab } from "./manage/devices.js";
-import { session, signOut, langButton, liveLine, newsAt, field, form, dialogForm, confirmDialog, sure, tell, table, th, thin, FIGURES, may, covers, whoText } from "./lib/staff.js";
+import { session, signOut, langButton, liveLine, newsAt, field, form, dialogForm, confirmDialog, sure, tell, table, th, thin, FIGURES, may, covers, whoText, needed } from "./lib/staff.js";
 
 const TABS = ["today", "setup", "policy", "tickets", "accounts", "devices"];
 const ROLES = ["clerk", "engineer", "manager", "supervisor", "admin"]; // managers appoint clerks only
@@ -144,7 +144,7 @@ async function setupTab(main) {
       const body = { name: nameFrom(input), prefix: input.prefix.value.trim(), menu: input.menu.value || null };
       for (const key of ["digits", "first", "last", "avg_service_secs"]) if (whole(input[key]) !== undefined) body[key] = whole(input[key]);
       if (whole(input.contingent) !== undefined || id) body.contingent = whole(input.contingent) === undefined ? null : whole(input.contingent);
-      await put(here("services", id || input.id.value.trim()), body);
+      await put(here("services", id || needed(input.id)), body);
     }).then((done) => done && again());
   };
 
@@ -159,7 +159,7 @@ async function setupTab(main) {
       const body = { name: nameFrom(input), services: Array.from(input).filter((box) => box.name === "services" && box.checked).map((box) => box.value) };
       if (w.kind) body.kind = w.kind;
       if (input.zone && input.zone.value) body.zone = input.zone.value;
-      await put(here("windows", id || input.id.value.trim()), body);
+      await put(here("windows", id || needed(input.id)), body);
     }).then((done) => done && again());
   };
 
@@ -176,7 +176,7 @@ async function setupTab(main) {
       nameFields(m.name),
       field("parent", t("setup.menu-parent"), { options: menuChoices.filter(([id]) => id !== m.id), value: m.parent || "" }),
     ], (input) => {
-      const entry = { id: m.id || input.id.value.trim(), name: nameFrom(input), parent: input.parent.value || null };
+      const entry = { id: m.id || needed(input.id), name: nameFrom(input), parent: input.parent.value || null };
       return saveOptions({ menu: index === null ? menu.concat(entry) : menu.map((one, i) => (i === index ? entry : one)) });
     }).then((done) => done && again());
   };
@@ -185,7 +185,7 @@ async function setupTab(main) {
     const zone = index === null ? {} : zones[index];
     return dialogForm(t("setup.zone"), [index === null ? field("id", t("setup.id"), { required: true }, t("setup.id-hint")) : null, nameFields(zone.name)], (input) => {
       const name = nameFrom(input);
-      const entry = { id: zone.id || input.id.value.trim(), name: typeof name === "string" ? { zh: name, en: name } : name };
+      const entry = { id: zone.id || needed(input.id), name: typeof name === "string" ? { zh: name, en: name } : name };
       return saveOptions({ zones: index === null ? zones.concat(entry) : zones.map((one, i) => (i === index ? entry : one)) });
     }).then((done) => done && again());
   };
@@ -373,7 +373,7 @@ async function accountsTab(main) {
       field("call_chosen", t("accounts.call_chosen"), { type: "checkbox", checked: Boolean(u.call_chosen) }, t("accounts.call_chosen-hint")),
     ], async (input) => {
       const boxes = (name) => Array.from(input).filter((box) => box.name === name && box.checked).map((box) => box.value);
-      const body = { username: user ? user.username : input.username.value.trim(), name: input.name.value.trim(), roles: boxes("roles"), halls: boxes("halls"), windows: boxes("windows").concat(elsewhere), call_chosen: input.call_chosen.checked };
+      const body = { username: user ? user.username : needed(input.username), name: input.name.value.trim(), roles: boxes("roles"), halls: boxes("halls"), windows: boxes("windows").concat(elsewhere), call_chosen: input.call_chosen.checked };
       if (input.password.value) body.password = input.password.value;
       await (user ? put("/users/" + encodeURIComponent(user.username), body) : post("/users", body));
     }).then((done) => done && again());
@@ -404,7 +404,7 @@ function newHall(main) {
       const id = String(i + 1);
       return { id, name: { zh: t("window.n", { n: id }, "zh-CN"), en: t("window.n", { n: id }, "en") }, services: all };
     });
-    const id = input.id.value.trim();
+    const id = needed(input.id);
     await post("/halls", { id, name: nameFrom(input), time_zone: input.time_zone.value, services, windows });
     return id;
   }, (id) => location.assign("/manage?hall=" + encodeURIComponent(id) + "#setup"));

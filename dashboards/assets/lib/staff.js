@@ -66,7 +66,6 @@ export function form(fields, button, send, done) {
     said.className = "said";
     text(said, "");
     try {
-      needAll(node);
       const answer = await send(node.elements);
       said.classList.add("good");
       text(said, t("form.saved"));
@@ -84,10 +83,11 @@ function clearFaults(node) {
   for (const words of node.querySelectorAll(".field strong")) words.remove();
 }
 
-/** What must be given is asked for before anything is sent. */
-function needAll(node) {
-  const empty = Array.from(node.elements).find((input) => input.required && input.value.trim() === "");
-  if (empty) throw Object.assign(new Error(t("form.needed")), { problem: { field: empty.name } });
+/** What was typed and becomes part of an address, which cannot have an empty one. */
+export function needed(input) {
+  const words = input.value.trim();
+  if (!words) throw Object.assign(new Error(t("form.needed")), { problem: { field: input.name } });
+  return words;
 }
 
 /** "services[0].prefix" belongs to the input called prefix; a field nobody shows is said at the foot of the form. */

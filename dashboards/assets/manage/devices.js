@@ -3,7 +3,7 @@ import { get, post, put, del } from "../lib/api.js";
 import { t, nameOf } from "../lib/i18n.js";
 import { h, fill, openDialog, calmly } from "../lib/dom.js";
 import { span } from "../lib/hall.js";
-import { confirmDialog, dialogForm, field, sure, table, tell, th, thin } from "../lib/staff.js";
+import { confirmDialog, dialogForm, field, sure, table, tell, th, thin, needed } from "../lib/staff.js";
 
 const DEVICE_KINDS = ["screen", "kiosk", "strip", "pager", "rater", "reader", "printer", "camera"];
 const WITH_PAGE = ["screen", "kiosk", "strip", "rater"]; // only a page can show its name or load again
@@ -34,7 +34,7 @@ export async function devicesTab(main, manager) {
     placeFields({}),
     h("p.dim.full", null, t("devices.hall", { hall: nameOf(page.data.name) })),
   ], (input) => {
-    const id = input.id.value.trim();
+    const id = needed(input.id);
     const body = { id, name: input.name.value.trim() || id, kind: input.kind.value, hall: page.hall };
     if (input.zone && input.zone.value) body.zone = input.zone.value;
     if (input.window.value) body.window = input.window.value;
@@ -95,7 +95,7 @@ function stripsPanel(strips, again) {
       choose("protocol", STRIP_PROTOCOLS, s.protocol), field("address", t("strip.address"), { required: true, value: s.address || "" }, t("strip.address-hint")),
       choose("size", STRIP_SIZES, s.size), field("zone", t("strip.zone"), { type: "number", min: 0, max: 255, value: s.zone || 0 }, t("strip.zone-hint")),
       field("two_colours", t("strip.two_colours"), { type: "checkbox", checked: Boolean(s.two_colours) }), field("english", t("strip.english"), { type: "checkbox", checked: Boolean(s.english) }),
-    ], (input) => put(page.here("strips", strip ? s.id : input.id.value.trim()), { window: input.window.value, protocol: input.protocol.value, address: input.address.value.trim(), size: input.size.value,
+    ], (input) => put(page.here("strips", strip ? s.id : needed(input.id)), { window: input.window.value, protocol: input.protocol.value, address: input.address.value.trim(), size: input.size.value,
       zone: Number(input.zone.value) || 0, two_colours: input.two_colours.checked, english: input.english.checked })).then((done) => done && again());
   };
   const stateOf = (s) => h("span.tag" + (s.state === "offline" ? ".warn" : ""), null, (s.state === "offline" ? "■ " : "● ") + (t("strip-state." + s.state) === "strip-state." + s.state ? s.state : t("strip-state." + s.state)));

@@ -1,7 +1,7 @@
 //! Why a field of a request is refused, as a sentence in both languages.
 //!
 //! Whoever refuses gives the reason once, in English, which programs read beside the field's name. People
-//! read the sentence made of it here: the Chinese one by the table of [`table`].
+//! read the sentence made of it here: the Chinese one by the table beside this.
 
 mod table;
 
