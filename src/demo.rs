@@ -155,6 +155,7 @@ async fn set_interfaces_up(channels: &Channels) -> anyhow::Result<()> {
         let command = ChannelCommand::SetUp {
             channel: channel.clone(),
             setup,
+            revision: None,
         };
         let made = channels.set_up(&channel, command, HALL, None).await;
         made.map_err(|cause| anyhow::anyhow!("interface {channel}: {cause}"))?;
