@@ -12,6 +12,7 @@ pub(super) const REASONS: &[(&str, &str)] = &[
     ("is too long or not printable", "过长，或含有不可打印的字符"),
     ("has characters that cannot be printed", "含有不可打印的字符"),
     ("could not be read", "无法读取"),
+    ("is the ETag of what was read, such as \"3\"", "须为读取时的 ETag，例如 \"3\""),
     ("are none", "至少需要一种"),
     ("whose tickets?", "请指明哪个大厅的号票"),
     ("tickets need their hall", "有号票时须指明大厅"),
