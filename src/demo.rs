@@ -15,7 +15,6 @@ use actors::supervisor::{Register, SetClock};
 use anyhow::Context as _;
 use chrono::NaiveTime;
 use rules::cases::CaseDesk;
-use rules::channels::ChannelCommand;
 use rules::hall::{HallConfig, Options, Service};
 use rules::ids::{ChannelId, HallId, WindowId};
 use rules::name::Name;
@@ -145,20 +144,11 @@ async fn work_for_ever(mut departments: Departments, desk: Desk<CaseDesk>) {
 async fn set_interfaces_up(channels: &Channels) -> anyhow::Result<()> {
     for interface in &INTERFACES {
         let channel: ChannelId = interface.id.parse()?;
-        if channels.get(&channel).is_some() {
-            continue;
-        }
-        let setup = serde_json::from_value(json!({
+        let setup = json!({
             "name": {"zh": interface.name.0, "en": interface.name.1},
             "provider": interface.provider, "direction": "outbound",
-        }))?;
-        let command = ChannelCommand::SetUp {
-            channel: channel.clone(),
-            setup,
-            revision: None,
-        };
-        let made = channels.set_up(&channel, command, HALL, None).await;
-        made.map_err(|cause| anyhow::anyhow!("interface {channel}: {cause}"))?;
+        });
+        channels.made(&channel, setup, HALL).await?;
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ use actors::clock::SystemClock;
 use actors::desk::{Desk, SubmitError, Submitted};
 use actors::journal::Journal;
 use actors::ports::{Clock as _, IdempotencyKey, PortError, StreamId};
+use anyhow::{Context as _, anyhow};
 use rules::alerts::facts::channel::{Beyond, Node, facts};
 use rules::alerts::subject::{Subject, SubjectKind};
 use rules::channels::access::CallRefusal;
@@ -35,6 +36,7 @@ use rules::channels::{Channel, ChannelCommand, Direction, Masking, NewCall, Setu
 use rules::ids::ChannelId;
 use rules::machine::Machine;
 use rules::time::Timestamp;
+use serde_json::Value;
 use tokio::sync::Mutex;
 use tracing::warn;
 
@@ -148,6 +150,31 @@ impl Channels {
             }
         };
         watched.desk.submit(command, by, key).await
+    }
+
+    /// A channel of this product's own making, set up so unless it is there: what somebody has changed
+    /// stays.
+    ///
+    /// # Errors
+    /// It cannot be set up so, or the journal cannot be written.
+    pub async fn made(
+        &self,
+        id: &ChannelId,
+        setup: Value,
+        by: &str,
+    ) -> anyhow::Result<Arc<Watched>> {
+        if let Some(watched) = self.get(id) {
+            return Ok(watched);
+        }
+        let command = ChannelCommand::SetUp {
+            channel: id.clone(),
+            setup: serde_json::from_value(setup)?,
+            revision: None,
+        };
+        let made = self.set_up(id, command, by, None).await;
+        made.map_err(|cause| anyhow!("channel {id}: {cause}"))?;
+        self.get(id)
+            .with_context(|| format!("channel {id} is not set up"))
     }
 
     async fn watch(&self, id: ChannelId) -> Result<Arc<Watched>, PortError> {

@@ -17,12 +17,10 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actors::clock::SystemClock;
 use actors::ports::Clock as _;
-use rules::channels::{
-    Channel, ChannelCommand, Limits, Masking, Measured, NewCall, Outcome, Setup,
-};
+use rules::channels::{Channel, Limits, Masking, Measured, NewCall, Outcome};
 use rules::ids::ChannelId;
 use rules::time::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::warn;
 
 use super::{Channels, Watched};
@@ -224,26 +222,17 @@ impl Own {
 pub async fn make(channels: &Channels) -> anyhow::Result<()> {
     for (id, zh, en) in FAMILIES {
         let id: ChannelId = id.parse()?;
-        if channels.get(&id).is_some() {
-            continue;
-        }
-        let command = ChannelCommand::SetUp {
-            channel: id.clone(),
-            setup: setup(zh, en)?,
-            revision: None,
-        };
-        let made = channels.set_up(&id, command, "hallkeeper", None).await;
-        made.map_err(|cause| anyhow::anyhow!("channel {id}: {cause}"))?;
+        channels.made(&id, setup(zh, en), "hallkeeper").await?;
     }
     Ok(())
 }
 
-fn setup(zh: &str, en: &str) -> serde_json::Result<Setup> {
-    serde_json::from_value(json!({
+fn setup(zh: &str, en: &str) -> Value {
+    json!({
         "name": {"zh": zh, "en": en}, "provider": "hallkeeper", "direction": "inbound", "group": "own",
         // A request that was refused or mistaken is not our failure.
         "limits": {"fails_from_status": 500},
-    }))
+    })
 }
 
 /// Hands what was noted to the channels, for ever.

@@ -22,9 +22,7 @@ use std::time::Duration;
 use actix::Addr;
 use actors::hub::{ScreenHub, Shape};
 use actors::publisher::Publisher;
-use rules::channels::ChannelCommand;
 use rules::channels::call::NewCall;
-use rules::channels::setup::Setup;
 use rules::channels::tally::Outcome;
 use rules::ids::{ChannelId, HallId, TicketId, WindowId};
 use rules::time::Timestamp;
@@ -477,25 +475,11 @@ impl Raters {
 
     /// The raters' channel, set up at the first invitation unless somebody has done so.
     async fn watched(&self) -> anyhow::Result<Arc<Watched>> {
-        if let Some(watched) = self.channels.get(&self.channel) {
-            return Ok(watched);
-        }
-        let setup: Setup = serde_json::from_value(json!({
+        let setup = json!({
             "name": {"zh": "评价器", "en": "Rating devices"},
             "provider": "raters", "direction": "outbound",
-        }))?;
-        let command = ChannelCommand::SetUp {
-            channel: self.channel.clone(),
-            setup,
-            revision: None,
-        };
-        let done = self
-            .channels
-            .set_up(&self.channel, command, "raters", None)
-            .await;
-        done.map_err(|cause| anyhow::anyhow!("{cause}"))?;
-        let watched = self.channels.get(&self.channel);
-        watched.ok_or_else(|| anyhow::anyhow!("it is not set up"))
+        });
+        self.channels.made(&self.channel, setup, "raters").await
     }
 
     /// A hall's latest invitations.
