@@ -1,7 +1,6 @@
 //! The desks of the staff in a real browser: the console in trouble and in its narrow form, the
 //! floor, and what a manager sees before saving.
 
-use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
@@ -53,11 +52,7 @@ async fn the_console_in_its_narrow_form_lives_through_a_slow_and_a_lost_server()
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let probe = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = probe.local_addr().unwrap().to_string();
-    drop(probe);
-    let settings = [("HALLKEEPER__SERVER__ADDR", address.as_str())];
-    let mut server = Server::start_with(&settings, &[]).await;
+    let mut server = Server::start_to_come_back().await;
     let admin = server.hall(HALL, 1).await;
     let clerk = server.person("wang", "clerk", &[HALL]).await;
     clerk.open_windows(HALL, &["1"]).await;

@@ -132,6 +132,14 @@ impl Server {
         Self::start_under(&[], settings, arguments).await
     }
 
+    /// Starts at an address of its own, where pages find it again after a restart.
+    pub async fn start_to_come_back() -> Self {
+        let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = probe.local_addr().unwrap().to_string();
+        drop(probe);
+        Self::start_with(&[("HALLKEEPER__SERVER__ADDR", &address)], &[]).await
+    }
+
     /// Starts the server through a command that is given its command line and must become it.
     pub async fn start_under(
         wrapper: &[&str],

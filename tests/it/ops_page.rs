@@ -1,8 +1,6 @@
 //! The operations page in a real browser: what breaks in front of the viewer, the way down to one call, calm
 //! that keeps its tables, and both languages in both sizes.
 
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 
 use crate::desk_page::FAULTS;
@@ -228,11 +226,7 @@ async fn when_the_server_is_gone_the_page_says_so_and_its_sources_age() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let probe = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = probe.local_addr().unwrap().to_string();
-    drop(probe);
-    let settings = [("HALLKEEPER__SERVER__ADDR", address.as_str())];
-    let server = Server::start_with(&settings, &[]).await;
+    let server = Server::start_to_come_back().await;
     let (mut server, admin) = at_operations(&browser, server).await;
     channel(&admin, "sms", None, "city", (3, 0)).await;
     browser.until("document.querySelector('tr[data-channel=sms]') && document.querySelector('#machine-age .age') && !document.querySelector('#machine-age .stale')").await;

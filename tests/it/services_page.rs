@@ -1,8 +1,6 @@
 //! On-line services on the operations page, in a real browser: what they told of, which went silent, and
 //! that figures which are no longer fresh say so.
 
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 
 use crate::desk_page::FAULTS;
@@ -70,12 +68,7 @@ async fn services_show_visits_cases_and_results_and_which_went_silent() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    // The same address after a restart.
-    let probe = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = probe.local_addr().unwrap().to_string();
-    drop(probe);
-    let settings = [("HALLKEEPER__SERVER__ADDR", address.as_str())];
-    let mut server = Server::start_with(&settings, &[]).await;
+    let mut server = Server::start_to_come_back().await;
     let admin = server.hall("H1", 1).await;
     server.person("zhao", "engineer", &["*"]).await;
     server.person("li", "engineer", &["H1"]).await;

@@ -2,20 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::feeds::{alerts, feed, record, setup, show, take, until_daily};
+use super::feeds::{alerts, by, feed, record, setup, show, take, until_daily};
 use super::pushes::{Trouble, Upstream, serve, until};
 use crate::harness::{Server, SetClock, list, text};
-
-async fn by(clock: &SetClock) -> Server {
-    let mut settings = clock.settings();
-    settings.push(("HALLKEEPER__ALERTS__PASS_MS".to_owned(), "100".to_owned()));
-    settings.push(("HALLKEEPER__SESSION__HOURS".to_owned(), "100".to_owned()));
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(k, v)| (k.as_str(), v.as_str()))
-        .collect();
-    Server::start_with(&settings, &[]).await
-}
 
 /// AC-C02-2, for cases that this server pushes: of a hundred two are not acknowledged after ten minutes:
 /// 98.0 %, one alert, and the two are listed; sent again, it is over.

@@ -11,6 +11,18 @@ async fn quick() -> Server {
     Server::start_with(&[("HALLKEEPER__ALERTS__PASS_MS", "100")], &[]).await
 }
 
+/// Quick too, and its time is the clock's; sessions last through the days that are passed over.
+pub(super) async fn by(clock: &SetClock) -> Server {
+    let mut settings = clock.settings();
+    settings.push(("HALLKEEPER__ALERTS__PASS_MS".to_owned(), "100".to_owned()));
+    settings.push(("HALLKEEPER__SESSION__HOURS".to_owned(), "100".to_owned()));
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    Server::start_with(&settings, &[]).await
+}
+
 /// A feed as most of them are, with what is special about it.
 pub(super) fn setup(direction: &str, kind: &str, more: Value) -> Value {
     let mut setup = json!({
@@ -243,13 +255,7 @@ pub(super) fn until_daily(hour: i64, minute: i64) -> i64 {
 #[actix_web::test]
 pub(super) async fn missed_periods_are_counted_and_raise_one_alert() {
     let Some(clock) = SetClock::new() else { return };
-    let mut settings = clock.settings();
-    settings.push(("HALLKEEPER__ALERTS__PASS_MS".to_owned(), "100".to_owned()));
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(k, v)| (k.as_str(), v.as_str()))
-        .collect();
-    let server = Server::start_with(&settings, &[]).await;
+    let server = by(&clock).await;
     let admin = server.admin();
     let every = json!({"schedule": {"when": "every", "secs": 600}});
     feed(&admin, "p", setup("receive", "cases", every)).await;
@@ -346,15 +352,8 @@ pub(super) async fn what_the_province_lacks_is_listed_with_its_reason() {
 #[actix_web::test]
 pub(super) async fn a_daily_exchange_that_is_late_says_by_how_much_and_alarms() {
     let Some(clock) = SetClock::new() else { return };
-    let mut settings = clock.settings();
-    settings.push(("HALLKEEPER__ALERTS__PASS_MS".to_owned(), "100".to_owned()));
-    settings.push(("HALLKEEPER__SESSION__HOURS".to_owned(), "100".to_owned()));
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(k, v)| (k.as_str(), v.as_str()))
-        .collect();
     clock.set_ahead(until_daily(1, 50));
-    let server = Server::start_with(&settings, &[]).await;
+    let server = by(&clock).await;
     let admin = server.admin();
     let daily = json!({"schedule": {"when": "daily", "at": "02:00"}, "limit_secs": 7200});
     feed(&admin, "exchange", setup("receive", "exchange", daily)).await;
