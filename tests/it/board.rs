@@ -1,12 +1,11 @@
 //! The waiting-hall board in a real browser: each call in its turn, the truth about a lost
 //! connection, and a fit on every screen.
 
-use std::net::TcpListener;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, SetClock, list};
+use crate::harness::{Client, Server, SetClock, list, own_address};
 use crate::webdriver::Browser;
 
 const HALL: &str = "H1";
@@ -258,12 +257,6 @@ async fn tops(browser: &Browser) -> Vec<(String, f64)> {
         .collect()
 }
 
-/// A port that the server has again after a restart, as in a hall.
-fn own_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
 #[actix_web::test]
 async fn each_call_is_seen_at_once_and_comes_on_top_in_its_turn() {
     let Some(browser) = Browser::start().await else {
@@ -343,8 +336,8 @@ async fn a_board_says_that_it_is_out_of_date_and_comes_back_without_replaying_wh
     let (Some(browser), Some(clock)) = (Browser::start().await, SetClock::new()) else {
         return;
     };
-    let address = own_port();
     let mut settings = clock.settings();
+    let address = own_address().to_string();
     settings.push(("HALLKEEPER__SERVER__ADDR".to_owned(), address));
     let settings: Vec<_> = settings
         .iter()

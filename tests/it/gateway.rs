@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use self::upstream::{Manner, OK, Upstream};
-use crate::harness::{Answer, Client, PATIENCE, Server, list, text};
+use crate::harness::{Answer, Client, PATIENCE, Server, list, own_address, text};
 
 /// A channel `pay` with version `v1`, and the key of its caller `app`.
 async fn channel(admin: &Client, upstream: &str, more: Value) -> String {
@@ -458,9 +458,7 @@ async fn a_bad_upstream_is_told_apart_by_what_it_does_and_holds_nothing() {
         );
     }
     drop(upstream);
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", gone.local_addr().unwrap());
-    drop(gone);
+    let url = format!("http://{}", own_address());
     set_up(&admin, &url, bounds.clone()).await;
     call(&server, &key, "/v1/x")
         .await
@@ -770,8 +768,8 @@ async fn turns(admin: &Client, health: &str) {
 async fn a_probe_finds_out_that_an_interface_is_down_and_that_it_is_back() {
     let server = Server::start_with(&[("HALLKEEPER__ALERTS__PASS_MS", "100")], &[]).await;
     let admin = server.admin();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let address = own_address();
+    let listener = TcpListener::bind(address).await.unwrap();
     let upstream = Upstream::on(listener, Manner::Says(OK));
     let probe = json!({"kind": "http", "url": format!("{}/health?deep=1", upstream.url), "text": "\"ok\":true", "every_secs": 1});
     admin.put("/channels/sms", probed(&probe)).await.expect(200);

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,6 +16,20 @@ use serde_json::{Value, json};
 
 /// Nothing the tests wait for takes longer, also on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An address on this machine that nobody else takes, also while nobody listens there: outside the
+/// ports that the kernel gives to outgoing connections, and never told twice.
+pub fn own_address() -> SocketAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let n = std::process::id().wrapping_mul(64) + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 10_000 + u16::try_from(n % 10_000).expect("a port");
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
 
 /// A folder that is gone with its owner.
 pub struct Folder(PathBuf);
@@ -134,9 +149,7 @@ impl Server {
 
     /// Starts at an address of its own, where pages find it again after a restart.
     pub async fn start_to_come_back() -> Self {
-        let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = probe.local_addr().unwrap().to_string();
-        drop(probe);
+        let address = own_address().to_string();
         Self::start_with(&[("HALLKEEPER__SERVER__ADDR", &address)], &[]).await
     }
 

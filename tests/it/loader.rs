@@ -1,7 +1,6 @@
 //! The start page of a screen's box: a local file that waits for its server. And what a page does
 //! when its server comes back, or comes back newer.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,20 +10,13 @@ use crate::webdriver::Browser;
 
 const HALL: &str = "H1";
 
-/// A port that nobody listens on just now.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 #[actix_web::test]
 async fn the_loader_waits_for_its_server_and_the_screen_outlives_it() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let address = format!("127.0.0.1:{}", free_port());
-    let settings = [("HALLKEEPER__SERVER__ADDR", address.as_str())];
-    let mut server = Server::start_with(&settings, &[]).await;
+    let mut server = Server::start_to_come_back().await;
+    let address = server.base.trim_start_matches("http://").to_owned();
     let admin = server.hall(HALL, 1).await;
     let screen = server.device("wall", "screen", HALL).await;
     let file = admin.get("/loader.html").await;

@@ -116,11 +116,7 @@ async fn a_board_cut_off_from_a_killed_server_shows_what_it_missed_and_says_noth
     let Some(browser) = Browser::start_with(&[flag]).await else {
         return;
     };
-    let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = port.local_addr().unwrap().to_string();
-    drop(port);
-    let settings = [("HALLKEEPER__SERVER__ADDR", address.as_str())];
-    let mut server = Server::start_with(&settings, &[]).await;
+    let mut server = Server::start_to_come_back().await;
     let relay = Relay::start();
     relay.lead_to(&server);
     let admin = server.hall(HALL, 4).await;

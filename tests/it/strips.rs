@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 
-use crate::harness::{Client, PATIENCE, Server, list, text};
+use crate::harness::{Client, PATIENCE, Server, list, own_address, text};
 use crate::webdriver::Browser;
 
 const HALL: &str = "H1";
@@ -200,20 +200,19 @@ impl Emulator {
     async fn start(framing: Framing) -> Self {
         let emulator = Self {
             framing,
-            port: 0,
+            port: own_address().port(),
             told: Rc::default(),
             manner: Rc::new(Cell::new(Manner::Answers)),
             tasks: Rc::default(),
         };
-        let port = emulator.listen(0).await;
-        Self { port, ..emulator }
+        emulator.listen().await;
+        emulator
     }
 
-    async fn listen(&self, port: u16) -> u16 {
+    async fn listen(&self) {
         let (told, manner, framing) = (self.told.clone(), self.manner.clone(), self.framing);
         if matches!(framing, Framing::Cxt | Framing::LineUdp) {
-            let socket = UdpSocket::bind(("127.0.0.1", port)).await.unwrap();
-            let port = socket.local_addr().unwrap().port();
+            let socket = UdpSocket::bind(("127.0.0.1", self.port)).await.unwrap();
             let task = actix_web::rt::spawn(async move {
                 let mut datagram = [0; 2048];
                 while let Ok((len, from)) = socket.recv_from(&mut datagram).await {
@@ -226,10 +225,9 @@ impl Emulator {
                 }
             });
             self.tasks.borrow_mut().push(task);
-            return port;
+            return;
         }
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
         let tasks = self.tasks.clone();
         let task = actix_web::rt::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -251,7 +249,6 @@ impl Emulator {
             }
         });
         self.tasks.borrow_mut().push(task);
-        port
     }
 
     fn address(&self) -> String {
@@ -269,7 +266,7 @@ impl Emulator {
 
     async fn start_again(&self) {
         self.told.borrow_mut().clear();
-        self.listen(self.port).await;
+        self.listen().await;
     }
 
     fn last(&self) -> Option<Told> {

@@ -159,10 +159,12 @@ impl Browser {
     /// Waits until an expression is true. What it speaks of may not be there yet.
     pub async fn until(&self, script: &str) {
         let began = Instant::now();
-        let holds = format!(
-            "(() => {{ try {{ return Boolean({script}); }} catch (_) {{ return false; }} }})()"
-        );
-        while self.eval(&holds).await != json!(true) {
+        let holds = format!("try {{ return Boolean({script}); }} catch (_) {{ return false; }}");
+        // The driver refuses to run a script in a page that is just going elsewhere.
+        while !matches!(
+            self.page.execute(&holds, Vec::new()).await,
+            Ok(Value::Bool(true))
+        ) {
             if began.elapsed() > PATIENCE {
                 let text = self.eval("document.body.innerText").await;
                 panic!("not in time: {script}\nthe page says: {text}");
