@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use rules::channels::{Outcome, Upstream};
 
 use super::Slot;
 use super::record::{Part, Record};
-use super::recorder::Recorder;
+use super::shelf::Shelf;
 use super::upstream::{Link, Pool};
 use crate::web::error::Problem;
 use crate::web::screen_socket::Connection;
@@ -135,7 +136,7 @@ struct Flow {
 
 pub(super) struct Exchange {
     upstream: Rc<Upstream>,
-    recorder: Recorder,
+    shelf: Arc<Shelf>,
     started: Instant,
     moved: Cell<Instant>,
     waits_for_caller: Cell<bool>,
@@ -145,22 +146,23 @@ pub(super) struct Exchange {
     caller: Option<Connection>,
     flow: RefCell<Option<Flow>>,
     /// Until the call has ended.
-    record: RefCell<Option<Box<Record>>>,
-    slots: Cell<Option<[Slot; 2]>>,
+    record: RefCell<Option<Record>>,
+    slot: Cell<Option<Slot>>,
 }
 
 impl Exchange {
     pub(super) fn new(
         upstream: Rc<Upstream>,
-        recorder: Recorder,
+        shelf: Arc<Shelf>,
         caller: Option<Connection>,
-        record: Box<Record>,
-        slots: [Slot; 2],
+        mut record: Record,
+        slot: Slot,
     ) -> Rc<Self> {
         let started = Instant::now();
+        record.head.started = Some(started);
         Rc::new(Self {
             upstream,
-            recorder,
+            shelf,
             started,
             moved: Cell::new(started),
             waits_for_caller: Cell::new(false),
@@ -169,7 +171,7 @@ impl Exchange {
             caller,
             flow: RefCell::default(),
             record: RefCell::new(Some(record)),
-            slots: Cell::new(Some(slots)),
+            slot: Cell::new(Some(slot)),
         })
     }
 
@@ -220,19 +222,19 @@ impl Exchange {
         let Some(mut record) = self.record.borrow_mut().take() else {
             return;
         };
-        drop(self.slots.take());
-        record.micros = Some(self.started.elapsed().as_micros() as u64);
+        drop(self.slot.take());
         if let Some(fault) = self.fault.get() {
-            record.reason = Some(fault.code());
-            record.result = match (record.status, fault.is_the_callers()) {
+            let head = &mut record.head;
+            head.reason = Some(fault.code());
+            head.result = match (head.status, fault.is_the_callers()) {
                 // It was answered before the caller went away: by the status.
                 (Some(_), true) => None,
                 (None, true) => Some(Outcome::Refused),
                 (_, false) => Some(Outcome::Failed),
             };
-            record.status = record.status.or(Some(fault.status()));
+            head.status = head.status.or(Some(fault.status()));
         }
-        self.recorder.tell(record);
+        self.shelf.put(record);
     }
 
     /// Ends a call of which the answer is under way.
@@ -278,13 +280,13 @@ impl Exchange {
     /// The head of the answer is there.
     pub(super) fn answered(&self, status: u16, response: Part) {
         self.note(|record| {
-            record.status = Some(status);
+            record.head.status = Some(status);
             record.response = response;
         });
     }
 
     fn note<R>(&self, note: impl FnOnce(&mut Record) -> R) -> Option<R> {
-        self.record.borrow_mut().as_deref_mut().map(note)
+        self.record.borrow_mut().as_mut().map(note)
     }
 }
 

@@ -22,7 +22,7 @@ use super::exchange::{
     Carried, Exchange, Fault, NoBody, RequestBody, ResponseBody, fault_of, fault_of_opening,
 };
 use super::headers::{self, About, text};
-use super::record::{Part, Record};
+use super::record::{Head, Part, Record};
 use super::route::{Route, Way, Worker};
 use super::upstream::Link;
 use super::{ROOT, Slot};
@@ -47,6 +47,7 @@ struct Asked<'a> {
     key: KeyHash,
     caller: String,
     peer: String,
+    trace: u128,
     traceparent: String,
     /// Of the request's body, where it is told.
     length: Option<u64>,
@@ -58,29 +59,26 @@ pub(super) async fn forward(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let app = request.app_data::<Data<App>>().cloned();
-    let worker = request.app_data::<Rc<Worker>>().cloned();
+    let app = request.app_data::<Data<App>>();
+    let worker = request.app_data::<Rc<Worker>>();
     let (Some(app), Some(worker)) = (app, worker) else {
         return Err(Problem::unavailable());
     };
     let path = request.path().strip_prefix(ROOT).unwrap_or_default();
     let (channel, behind) = first_segment(path);
     let route = worker.route(&app.gateway, channel).await?;
-    let asked = take_apart(&app, &worker, &request, route, behind)?;
-    let refused = |refusal| refuse(&app, &asked, refusal);
+    let asked = take_apart(app, worker, &request, route, behind)?;
+    let refused = |refusal| refuse(&asked, refusal);
     check(&asked).map_err(refused)?;
-    let all = Slot::take(&app.gateway.under_way, app.gateway.parallel);
-    let max = asked.way.upstream.max_parallel as usize;
-    let own = Slot::take(&asked.route.live.under_way, max);
-    let (Some(all), Some(own)) = (all, own) else {
-        return Err(refused(CallRefusal::ChannelBusy));
-    };
+    let own = asked.way.upstream.max_parallel as usize;
+    let slot = Slot::take(&asked.route, app.gateway.parallel, own);
+    let slot = slot.ok_or_else(|| refused(CallRefusal::ChannelBusy))?;
     let call = Exchange::new(
         Rc::clone(&asked.way.upstream),
-        app.gateway.recorder.clone(),
+        Arc::clone(&asked.route.shelf),
         request.conn_data::<Connection>().copied(),
-        Box::new(asked.record()),
-        [all, own],
+        asked.record(),
+        slot,
     );
     worker.watch.over(&call);
     let carried = Carried(Rc::clone(&call));
@@ -131,11 +129,15 @@ fn take_apart<'a>(
     let peer = peer.unwrap_or_default();
     let came = text(headers, headers::TRACEPARENT);
     let key = key_hash(headers);
+    let known = trace::trace_id(came);
+    let known = known.and_then(|id| u128::from_str_radix(id, 16).ok());
+    let (trace, traceparent) = match known {
+        Some(trace) => (trace, came.to_owned()),
+        None => worker.traces.next(),
+    };
     Ok(Asked {
-        traceparent: match trace::trace_id(came) {
-            Some(_) => came.to_owned(),
-            None => worker.traces.next(),
-        },
+        trace,
+        traceparent,
         // Until a key says more.
         caller: route
             .access
@@ -169,7 +171,7 @@ fn check(asked: &Asked<'_>) -> Result<(), CallRefusal> {
 }
 
 /// Records a refused call, and tells its caller.
-fn refuse(app: &App, asked: &Asked<'_>, refusal: CallRefusal) -> Problem {
+fn refuse(asked: &Asked<'_>, refusal: CallRefusal) -> Problem {
     let status = match refusal {
         CallRefusal::UnknownCaller | CallRefusal::WrongKey => StatusCode::UNAUTHORIZED,
         CallRefusal::ChannelInMaintenance | CallRefusal::ChannelBusy => {
@@ -177,12 +179,11 @@ fn refuse(app: &App, asked: &Asked<'_>, refusal: CallRefusal) -> Problem {
         }
         _ => StatusCode::FORBIDDEN,
     };
-    app.gateway.recorder.tell(Box::new(Record {
-        status: Some(status.as_u16()),
-        result: Some(Outcome::Refused),
-        reason: Some(refusal.code()),
-        ..asked.record()
-    }));
+    let mut record = asked.record();
+    record.head.status = Some(status.as_u16());
+    record.head.result = Some(Outcome::Refused);
+    record.head.reason = Some(refusal.code());
+    asked.route.shelf.put(record);
     let (zh, en) = (refusal.sentence(Lang::Zh), refusal.sentence(Lang::En));
     Problem::new(status, refusal.code(), zh, en)
         .with("channel", &asked.route.live.watched.id)
@@ -196,23 +197,14 @@ impl Asked<'_> {
         let encoding = text(headers, "content-encoding");
         let keep = self.way.upstream.keep_bodies;
         let named = rules::channels::access::is_version(self.version);
-        Record {
-            live: Arc::clone(&self.route.live),
-            limits: self.route.limits,
-            at: self.at,
-            caller: self.caller.clone(),
-            version: named.then(|| self.version.to_owned()),
-            method: self.request.method().clone(),
-            uri: self.request.uri().clone(),
-            rest: self.request.path().len() - self.rest.len(),
-            trace_id: trace_id(&self.traceparent).to_owned(),
-            status: None,
-            result: None,
-            reason: None,
-            micros: None,
-            request: Part::new(keep, kind, encoding),
-            response: Part::default(),
-        }
+        let version = if named { self.version } else { "" };
+        let query = self.request.query_string();
+        let mut head = Head::new(self.route.number, self.at);
+        head.method = self.request.method().clone();
+        head.trace = self.trace;
+        head.fails_from_status = self.route.fails_from_status;
+        let texts = [&*self.caller, version, self.rest, query];
+        Record::new(head, texts, Part::new(keep, kind, encoding))
     }
 
     /// The request as the upstream gets it.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! /gateway/{channel}/…  ─ key, version, maintenance, places ─→ upstream      (bodies pass piece by piece)
-//!        each end, good or bad ─→ recorder ─ masked, in batches ─→ history ─→ figures and health
+//!        each end, good or bad ─→ shelf ─→ recorder ─ masked, in batches ─→ history ─→ figures and health
 //! ```
 //! A call is carried by the thread that took it. No body is held whole, every wait has an end, and
 //! calls under way are bounded, for each channel and altogether.
@@ -14,6 +14,7 @@ pub(crate) mod probes;
 mod record;
 mod recorder;
 mod route;
+mod shelf;
 mod trace;
 mod upstream;
 
@@ -29,6 +30,7 @@ use rules::ids::ChannelId;
 use crate::channels::{Channels, Watched};
 pub use recorder::Recorded;
 use recorder::Recorder;
+use route::Route;
 
 /// Where the gateway lies.
 const ROOT: &str = "/gateway";
@@ -47,7 +49,9 @@ pub struct Gateway {
 /// A channel as the gateway sees it.
 pub(crate) struct Live {
     watched: Arc<Watched>,
-    under_way: Arc<AtomicUsize>,
+    under_way: AtomicUsize,
+    /// Of all channels.
+    all_under_way: Arc<AtomicUsize>,
 }
 
 impl Gateway {
@@ -75,8 +79,11 @@ impl Gateway {
         let watched = self.channels.get(id)?;
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
         let entry = live.entry(id.clone()).or_insert_with(|| {
-            let under_way = Arc::default();
-            Arc::new(Live { watched, under_way })
+            Arc::new(Live {
+                watched,
+                under_way: AtomicUsize::default(),
+                all_under_way: Arc::clone(&self.under_way),
+            })
         });
         Some(Arc::clone(entry))
     }
@@ -101,19 +108,24 @@ impl Gateway {
 }
 
 /// A place among the calls under way.
-struct Slot(Arc<AtomicUsize>);
+struct Slot(Rc<Route>);
 
 impl Slot {
-    /// A place, while fewer than `max` are taken.
-    fn take(places: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
-        let slot = Self(Arc::clone(places));
-        (slot.0.fetch_add(1, Ordering::Relaxed) < max).then_some(slot)
+    /// A place, while fewer than `all` calls, and fewer than `own` of this channel, are under way.
+    fn take(route: &Rc<Route>, all: usize, own: usize) -> Option<Self> {
+        let slot = Self(Rc::clone(route));
+        let live = &route.live;
+        let all = live.all_under_way.fetch_add(1, Ordering::Relaxed) < all;
+        let own = live.under_way.fetch_add(1, Ordering::Relaxed) < own;
+        (all && own).then_some(slot)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let live = &self.0.live;
+        live.all_under_way.fetch_sub(1, Ordering::Relaxed);
+        live.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

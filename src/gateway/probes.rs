@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -24,10 +23,9 @@ use rules::ids::ChannelId;
 use rules::machine::Machine as _;
 use rules::time::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tracing::warn;
 
-use super::Slot;
 use super::exchange::{Fault, fault_of, fault_of_opening};
 use super::trace::Traces;
 use super::upstream::{Address, Link};
@@ -218,7 +216,7 @@ pub(crate) async fn put(
     limits: &Limits,
 ) -> Result<Call, StoreError> {
     let at = SystemClock.now();
-    let traceparent = Traces::new().next();
+    let traceparent = Traces::new().next().1;
     let trace_id = rules::channels::trace::trace_id(&traceparent).unwrap_or_default();
     let begun = Instant::now();
     let found = ask(probe, &traceparent).await;
@@ -241,7 +239,8 @@ struct Plan {
     limits: Limits,
     maintenance: Option<Maintenance>,
     due: Instant,
-    under_way: Arc<AtomicUsize>,
+    /// One place.
+    under_way: Arc<Semaphore>,
 }
 
 /// A channel's sequence number, its probe, limits and maintenance.
@@ -272,9 +271,10 @@ impl Plan {
             limits,
             maintenance,
             due: same.map_or_else(Instant::now, |before| before.due),
-            under_way: before
-                .map(|one| Arc::clone(&one.under_way))
-                .unwrap_or_default(),
+            under_way: before.map_or_else(
+                || Arc::new(Semaphore::new(1)),
+                |one| Arc::clone(&one.under_way),
+            ),
         })
     }
 
@@ -294,7 +294,7 @@ impl Plan {
 /// Puts every channel's probe when it is due, for ever.
 pub(super) async fn run(channels: Channels) {
     let mut plans = BTreeMap::<ChannelId, Plan>::new();
-    let all = Arc::new(AtomicUsize::new(0));
+    let all = Arc::new(Semaphore::new(PARALLEL));
     loop {
         tokio::time::sleep(TICK).await;
         for watched in channels.all() {
@@ -312,13 +312,13 @@ pub(super) async fn run(channels: Channels) {
                 continue;
             };
             // One that is still under way is not put again.
-            let slots = (Slot::take(&all, PARALLEL), Slot::take(&plan.under_way, 1));
-            let (Some(all), Some(own)) = slots else {
+            let (all, own) = (Arc::clone(&all), Arc::clone(&plan.under_way));
+            let (Ok(all), Ok(own)) = (all.try_acquire_owned(), own.try_acquire_owned()) else {
                 continue;
             };
             let (channels, limits) = (channels.clone(), plan.limits);
             actix_web::rt::spawn(async move {
-                let _slots = (all, own);
+                let _places = (all, own);
                 if let Err(cause) = put(&channels, &watched, &probe, &limits).await {
                     warn!(channel = %watched.id, %cause, "a probe is not recorded");
                 }

@@ -1,13 +1,13 @@
 //! What is known of a forwarded or refused call, and how the history tells it.
 
-use actix_web::http::{Method, Uri};
+use std::time::Instant;
+
+use actix_web::http::Method;
 use rules::channels::call::{Call, NewCall, PART_MAX_BYTES};
 use rules::channels::{Limits, Masking, Outcome};
+use rules::ids::ChannelId;
 use rules::time::Timestamp;
 use serde_json::{Map, Value};
-use std::sync::Arc;
-
-use super::Live;
 
 /// A body as it passes by: its length, and its text if it is one that is kept.
 #[derive(Debug, Default)]
@@ -38,19 +38,9 @@ impl Part {
         self.bytes
     }
 
-    fn held(&self) -> usize {
-        self.text.as_ref().map_or(0, Vec::capacity)
-    }
-
-    fn told(&self, told: &mut Map<String, Value>) {
-        if self.bytes > 0 {
-            told.insert("bytes".to_owned(), self.bytes.into());
-        }
-        if let Some(text) = self.text.as_ref().filter(|text| !text.is_empty()) {
-            let json = serde_json::from_slice(text).ok();
-            let body = json.unwrap_or_else(|| String::from_utf8_lossy(text).into());
-            told.insert("body".to_owned(), body);
-        }
+    /// Its text, as far as it is kept.
+    pub(super) fn kept(&self) -> &[u8] {
+        self.text.as_deref().unwrap_or_default()
     }
 }
 
@@ -63,70 +53,164 @@ fn is_text(content_type: &str) -> bool {
         || kind == "application/x-www-form-urlencoded"
 }
 
-/// A call, as the gateway knows it.
-pub(super) struct Record {
-    pub(super) live: Arc<Live>,
-    pub(super) limits: Limits,
+/// Texts of a call: caller, version, path behind channel and version, query, and the two bodies.
+const TEXTS: usize = 6;
+
+/// What is known of a call beside its texts.
+pub(super) struct Head {
+    /// The channel's number on the thread's shelf.
+    pub(super) channel: usize,
     pub(super) at: Timestamp,
-    pub(super) caller: String,
-    pub(super) version: Option<String>,
+    /// None: it was not carried.
+    pub(super) started: Option<Instant>,
+    pub(super) ended: Instant,
     pub(super) method: Method,
-    /// As it came; the path behind channel and version begins at `rest`.
-    pub(super) uri: Uri,
-    pub(super) rest: usize,
-    pub(super) trace_id: String,
+    pub(super) trace: u128,
     /// Of the answer; none before there is one.
     pub(super) status: Option<u16>,
+    /// A status from here on is a failure.
+    pub(super) fails_from_status: u16,
     /// By the status, if none.
     pub(super) result: Option<Outcome>,
     pub(super) reason: Option<&'static str>,
-    pub(super) micros: Option<u64>,
-    pub(super) request: Part,
-    pub(super) response: Part,
+    /// Where its texts begin among those of others.
+    pub(super) start: usize,
+    lengths: [usize; TEXTS],
+    /// Of the bodies, whether they are kept or not.
+    bytes: [u64; 2],
 }
 
-impl Record {
-    /// Bytes of bodies that it holds.
-    pub(super) fn held(&self) -> usize {
-        self.request.held()
-            + self.response.held()
-            + self
-                .uri
-                .path_and_query()
-                .map_or(0, |asked| asked.as_str().len())
+impl Head {
+    pub(super) fn new(channel: usize, at: Timestamp) -> Self {
+        Self {
+            channel,
+            at,
+            started: None,
+            ended: Instant::now(),
+            method: Method::GET,
+            trace: 0,
+            status: None,
+            fails_from_status: u16::MAX,
+            result: None,
+            reason: None,
+            start: 0,
+            lengths: [0; TEXTS],
+            bytes: [0; 2],
+        }
     }
 
     pub(super) fn is_refused(&self) -> bool {
         self.result == Some(Outcome::Refused)
     }
 
-    /// As the history keeps it; none if it cannot be told.
-    pub(super) fn call(self, id: String, masking: &Masking, now: Timestamp) -> Option<Call> {
+    /// As the history keeps it, with its own texts at the beginning of these; none if it cannot be told.
+    pub(super) fn call(
+        &self,
+        texts: &[u8],
+        channel: &ChannelId,
+        id: String,
+        masking: &Masking,
+        now: Timestamp,
+    ) -> Option<Call> {
+        let mut rest = texts;
+        let [caller, version, path, query, asked, answered] = self.lengths.map(|length| {
+            let (text, behind) = rest.split_at_checked(length).unwrap_or_default();
+            rest = behind;
+            text
+        });
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut request = Map::new();
         request.insert("method".to_owned(), self.method.as_str().into());
-        request.insert("path".to_owned(), self.uri.path()[self.rest..].into());
-        if let Some(query) = self.uri.query().filter(|query| !query.is_empty()) {
-            request.insert("query".to_owned(), query.into());
+        request.insert("path".to_owned(), text(path).into());
+        if !query.is_empty() {
+            request.insert("query".to_owned(), text(query).into());
         }
-        self.request.told(&mut request);
+        tell(&mut request, self.bytes[0], asked);
         let mut response = Map::new();
-        self.response.told(&mut response);
+        tell(&mut response, self.bytes[1], answered);
+        let carried = self.started.map(|started| self.ended - started);
         let told = NewCall {
             id: None,
-            caller: self.caller,
-            version: self.version,
+            caller: text(caller),
+            version: (!version.is_empty()).then(|| text(version)),
             at: self.at,
-            duration_ms: self.micros.map(|micros| micros as f64 / 1000.0),
+            duration_ms: carried.map(|time| time.as_micros() as f64 / 1000.0),
             status: self.status,
             result: self.result,
             reason: self.reason.map(str::to_owned),
-            trace_id: Some(self.trace_id),
+            trace_id: Some(format!("{:032x}", self.trace)),
             request: Some(request.into()),
             response: (!response.is_empty()).then(|| response.into()),
         };
-        let checked = told.checked(&self.live.watched.id, || id, &self.limits, masking, now);
+        let limits = Limits {
+            fails_from_status: self.fails_from_status,
+            ..Limits::default()
+        };
+        let checked = told.checked(channel, || id, &limits, masking, now);
         checked
             .inspect_err(|fault| tracing::warn!(%fault, "a call could not be recorded"))
             .ok()
+    }
+}
+
+/// Tells of a body: its length, and what is kept of it.
+fn tell(told: &mut Map<String, Value>, bytes: u64, text: &[u8]) {
+    if bytes > 0 {
+        told.insert("bytes".to_owned(), bytes.into());
+    }
+    if !text.is_empty() {
+        let json = serde_json::from_slice(text).ok();
+        let body = json.unwrap_or_else(|| String::from_utf8_lossy(text).into());
+        told.insert("body".to_owned(), body);
+    }
+}
+
+/// A call under way.
+pub(super) struct Record {
+    pub(super) head: Head,
+    /// All texts before the bodies.
+    texts: String,
+    pub(super) request: Part,
+    pub(super) response: Part,
+}
+
+impl Record {
+    /// `texts`: caller, version (empty: none), path behind channel and version, and query.
+    pub(super) fn new(mut head: Head, texts: [&str; TEXTS - 2], request: Part) -> Self {
+        for (length, text) in head.lengths.iter_mut().zip(texts) {
+            *length = text.len();
+        }
+        Self {
+            head,
+            texts: texts.concat(),
+            request,
+            response: Part::default(),
+        }
+    }
+
+    /// Bytes of its texts.
+    pub(super) fn held(&self) -> usize {
+        self.texts.len() + self.request.kept().len() + self.response.kept().len()
+    }
+
+    /// Nothing is known of the bodies any more.
+    pub(super) fn let_bodies_go(&mut self) {
+        (self.request, self.response) = (Part::default(), Part::default());
+    }
+
+    /// All that is to be kept of it.
+    pub(super) fn told(self) -> (Head, String, [Part; 2]) {
+        let Self {
+            mut head,
+            texts,
+            request,
+            response,
+        } = self;
+        let bodies = [request, response];
+        for (n, body) in bodies.iter().enumerate() {
+            head.bytes[n] = body.bytes;
+            head.lengths[TEXTS - 2 + n] = body.kept().len();
+        }
+        (head, texts, bodies)
     }
 }

@@ -1,11 +1,14 @@
 //! The way of forwarded calls into the history: gathered, masked and written beside the traffic, which
 //! never waits for it.
 //!
+//! ```text
+//! a thread's calls ─→ its shelf ─┐
+//! a thread's calls ─→ its shelf ─┴→ put in order, masked ─→ history
+//! ```
 //! What comes faster than the history can be written is let go, the bodies first, and counted.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actors::clock::SystemClock;
@@ -13,20 +16,12 @@ use actors::ports::Clock as _;
 use rules::channels::Masking;
 use rules::channels::call::Call;
 use rules::ids::ChannelId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tracing::warn;
 
-use super::record::{Part, Record};
+use super::Live;
+use super::shelf::{Rows, Shelf, Shelved, WAITING_MAX};
 use crate::channels::{Channels, Watched};
-
-/// Calls that may wait to be written.
-const WAITING_MAX: usize = 16_384;
-
-/// Refused ones among them: whoever may not call must not crowd out those who may.
-const REFUSED_MAX: usize = WAITING_MAX / 4;
-
-/// Bytes of bodies and paths that may wait; beyond, calls are recorded without bodies.
-const HELD_MAX: usize = 32 << 20;
 
 /// Calls are gathered for so long, so that one write keeps many.
 const GATHER: Duration = Duration::from_millis(50);
@@ -36,21 +31,6 @@ const BATCH: usize = 1_000;
 
 /// A write that failed is tried again after this long, while there is room for what comes.
 const AGAIN: Duration = Duration::from_millis(500);
-
-enum Told {
-    Call(Box<Record>),
-    /// Answered when everything before it is written.
-    Flush(oneshot::Sender<()>),
-}
-
-#[derive(Default)]
-struct Waiting {
-    calls: AtomicUsize,
-    refused: AtomicUsize,
-    held: AtomicUsize,
-    kept: AtomicU64,
-    lost: AtomicU64,
-}
 
 /// How recording does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -63,161 +43,318 @@ pub struct Recorded {
     pub lost: u64,
 }
 
-/// Takes calls; cheap to clone.
-#[derive(Clone)]
-pub(super) struct Recorder {
-    queue: mpsc::UnboundedSender<Told>,
-    waiting: Arc<Waiting>,
+/// What the writer shares with all others.
+#[derive(Default)]
+struct Shared {
+    hall: Mutex<Hall>,
+    writer: Arc<Notify>,
 }
+
+#[derive(Default)]
+struct Hall {
+    shelves: Vec<Arc<Shelf>>,
+    /// To be answered when everything before is written.
+    flushes: Vec<oneshot::Sender<()>>,
+    /// Calls fetched and not written yet.
+    fetched: usize,
+    kept: u64,
+    lost: u64,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Hall> {
+        self.hall.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hall {
+    /// Calls on each shelf.
+    fn lying(&self) -> impl Iterator<Item = usize> {
+        let shelves = self.shelves.iter();
+        shelves.map(|shelf| shelf.lock().rows.heads.len())
+    }
+}
+
+/// Takes calls.
+pub(super) struct Recorder(Arc<Shared>);
 
 impl Recorder {
     /// Starts writing on a thread of its own.
     pub(super) fn start(channels: Channels, thread: &actix::ArbiterHandle) -> Self {
-        // Unbounded, because the counts in `waiting` bound it.
-        let (queue, told) = mpsc::unbounded_channel();
-        let waiting = Arc::<Waiting>::default();
+        let shared = Arc::<Shared>::default();
         let writer = Writer {
             channels,
-            told,
-            waiting: Arc::clone(&waiting),
+            shared: Arc::clone(&shared),
             masking: Masking::default(),
             numbered: 0,
             run: crate::web::auth::random_hex(6).unwrap_or_default(),
         };
         thread.spawn(writer.run());
-        Self { queue, waiting }
+        Self(shared)
     }
 
-    /// Takes a call, if there is room.
-    pub(super) fn tell(&self, mut record: Box<Record>) {
-        let waiting = &self.waiting;
-        let refused = record.is_refused();
-        let full = waiting.calls.load(Ordering::Relaxed) >= WAITING_MAX
-            || (refused && waiting.refused.load(Ordering::Relaxed) >= REFUSED_MAX);
-        if full {
-            waiting.lost.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        if waiting.held.load(Ordering::Relaxed) + record.held() > HELD_MAX {
-            (record.request, record.response) = (Part::default(), Part::default());
-        }
-        waiting.calls.fetch_add(1, Ordering::Relaxed);
-        waiting.refused.fetch_add(refused.into(), Ordering::Relaxed);
-        waiting.held.fetch_add(record.held(), Ordering::Relaxed);
-        if self.queue.send(Told::Call(record)).is_err() {
-            waiting.lost.fetch_add(1, Ordering::Relaxed);
-        }
+    /// A shelf for one more thread.
+    pub(super) fn shelf(&self) -> Arc<Shelf> {
+        let shelf = Arc::new(Shelf::new(Arc::clone(&self.0.writer)));
+        self.0.lock().shelves.push(Arc::clone(&shelf));
+        shelf
     }
 
     /// Waits until everything told so far is written.
     pub(super) async fn flush(&self) {
         let (done, written) = oneshot::channel();
-        if self.queue.send(Told::Flush(done)).is_ok() {
-            let _ = written.await;
-        }
+        self.0.lock().flushes.push(done);
+        self.0.writer.notify_one();
+        let _ = written.await;
     }
 
     pub(super) fn figures(&self) -> Recorded {
+        let hall = self.0.lock();
+        let lost = hall.shelves.iter().map(|shelf| shelf.lock().lost);
         Recorded {
-            waiting: self.waiting.calls.load(Ordering::Relaxed),
-            kept: self.waiting.kept.load(Ordering::Relaxed),
-            lost: self.waiting.lost.load(Ordering::Relaxed),
+            waiting: hall.fetched + hall.lying().sum::<usize>(),
+            kept: hall.kept,
+            lost: hall.lost + lost.sum::<u64>(),
         }
     }
 }
 
 struct Writer {
     channels: Channels,
-    told: mpsc::UnboundedReceiver<Told>,
-    waiting: Arc<Waiting>,
+    shared: Arc<Shared>,
     masking: Masking,
     numbered: u64,
     /// Sets this run's ids apart from those of others.
     run: String,
 }
 
+/// What was fetched of one shelf.
+#[derive(Default)]
+struct Fetched {
+    rows: Rows,
+    channels: Vec<Arc<Live>>,
+}
+
 /// Calls of some channels.
-type Batch = BTreeMap<ChannelId, (Arc<Watched>, Vec<Call>)>;
+type Batch<'a> = BTreeMap<&'a ChannelId, (&'a Watched, Vec<Call>)>;
 
 impl Writer {
     async fn run(mut self) {
-        while let Some(first) = self.told.recv().await {
-            // Small writes cost as much as large ones: only a whole batch is not waited for.
-            let whole = self.waiting.calls.load(Ordering::Relaxed) >= BATCH;
-            if matches!(first, Told::Call(_)) && !whole {
+        let mut fetched = Vec::new();
+        loop {
+            self.shared.writer.notified().await;
+            if !self.is_pressed() {
                 tokio::time::sleep(GATHER).await;
             }
-            self.write_some(first).await;
+            let flushes = self.fetch(&mut fetched);
+            self.write(&fetched).await;
+            fetched.iter_mut().for_each(|one| one.rows.clear());
+            for done in flushes {
+                let _ = done.send(());
+            }
         }
     }
 
-    /// Writes a batch of what was told.
-    async fn write_some(&mut self, first: Told) {
-        let (mut batch, mut calls, mut flush) = (Batch::new(), 0, None);
-        let mut next = Some(first);
-        while let Some(told) = next.take() {
-            match told {
-                Told::Call(record) => {
-                    calls += 1;
-                    self.add(&mut batch, *record);
-                }
-                Told::Flush(done) => {
-                    flush = Some(done);
-                    break;
-                }
+    /// Small writes cost as much as large ones: only a whole batch, and whoever waits, is not kept waiting.
+    fn is_pressed(&self) -> bool {
+        let hall = self.shared.lock();
+        !hall.flushes.is_empty() || hall.lying().sum::<usize>() >= BATCH
+    }
+
+    /// Fetches what lies on the shelves into as many empty rows; gives back who waits for that.
+    fn fetch(&self, fetched: &mut Vec<Fetched>) -> Vec<oneshot::Sender<()>> {
+        let mut hall = self.shared.lock();
+        hall.let_go_of_dead();
+        fetched.resize_with(hall.shelves.len(), Fetched::default);
+        hall.fetched = fetch(&hall.shelves, fetched);
+        std::mem::take(&mut hall.flushes)
+    }
+
+    /// Writes calls in the order in which they ended.
+    async fn write(&mut self, fetched: &[Fetched]) {
+        for some in in_order(fetched).chunks(BATCH) {
+            let mut batch = Batch::new();
+            for (shelf, n) in some {
+                self.add(&mut batch, &fetched[*shelf], *n);
             }
-            if calls == BATCH {
-                break;
+            for (watched, calls) in batch.into_values() {
+                self.keep(watched, &calls).await;
             }
-            next = self.told.try_recv().ok();
-        }
-        self.keep(batch).await;
-        self.waiting.calls.fetch_sub(calls, Ordering::Relaxed);
-        if let Some(done) = flush {
-            let _ = done.send(());
         }
     }
 
-    fn add(&mut self, batch: &mut Batch, record: Record) {
-        let watched = Arc::clone(&record.live.watched);
-        let refused = usize::from(record.is_refused());
-        self.waiting.refused.fetch_sub(refused, Ordering::Relaxed);
-        self.waiting
-            .held
-            .fetch_sub(record.held(), Ordering::Relaxed);
+    fn add<'a>(&mut self, batch: &mut Batch<'a>, fetched: &'a Fetched, n: usize) {
+        let head = &fetched.rows.heads[n];
+        let watched = &*fetched.channels[head.channel].watched;
         self.numbered += 1;
-        let id = format!("g-{}-{}", self.run, self.numbered);
-        match record.call(id, &self.masking, SystemClock.now()) {
+        // Of one length, so that they rise and an index of them only grows at its end.
+        let id = format!("g-{}-{:010}", self.run, self.numbered);
+        let texts = fetched.rows.texts(head);
+        match head.call(texts, &watched.id, id, &self.masking, SystemClock.now()) {
             Some(call) => {
-                let entry = batch.entry(watched.id.clone());
+                let entry = batch.entry(&watched.id);
                 entry.or_insert_with(|| (watched, Vec::new())).1.push(call);
             }
-            None => {
-                self.waiting.lost.fetch_add(1, Ordering::Relaxed);
-            }
+            None => self.written(1, false),
         }
     }
 
     /// Writes calls; tries again while there is room for those that come.
-    async fn keep(&self, batch: Batch) {
-        for (watched, calls) in batch.into_values() {
-            let kept = loop {
-                match self.channels.record(&watched, &calls).await {
-                    Ok(_) => break true,
-                    Err(cause) => {
-                        warn!(channel = %watched.id, calls = calls.len(), %cause, "calls not recorded yet");
-                    }
+    async fn keep(&self, watched: &Watched, calls: &[Call]) {
+        let kept = loop {
+            match self.channels.record(watched, calls).await {
+                Ok(_) => break true,
+                Err(cause) => {
+                    warn!(channel = %watched.id, calls = calls.len(), %cause, "calls not recorded yet");
                 }
-                if self.waiting.calls.load(Ordering::Relaxed) > WAITING_MAX / 2 {
-                    break false;
-                }
-                tokio::time::sleep(AGAIN).await;
-            };
-            let count = match kept {
-                true => &self.waiting.kept,
-                false => &self.waiting.lost,
-            };
-            count.fetch_add(calls.len() as u64, Ordering::Relaxed);
+            }
+            if self
+                .shared
+                .lock()
+                .lying()
+                .any(|calls| calls > WAITING_MAX / 2)
+            {
+                break false;
+            }
+            tokio::time::sleep(AGAIN).await;
+        };
+        self.written(calls.len(), kept);
+    }
+
+    /// Calls wait no longer: they are kept, or they are lost.
+    fn written(&self, calls: usize, kept: bool) {
+        let mut hall = self.shared.lock();
+        hall.fetched -= calls;
+        let count = match kept {
+            true => &mut hall.kept,
+            false => &mut hall.lost,
+        };
+        *count += calls as u64;
+    }
+}
+
+impl Hall {
+    /// Forgets empty shelves whose threads are gone.
+    fn let_go_of_dead(&mut self) {
+        let lost = &mut self.lost;
+        self.shelves.retain(|shelf| {
+            let stays = Arc::strong_count(shelf) > 1 || !shelf.lock().rows.heads.is_empty();
+            if !stays {
+                *lost += shelf.lock().lost;
+            }
+            stays
+        });
+    }
+}
+
+/// Fetches what lies on shelves; how many calls that are.
+fn fetch(shelves: &[Arc<Shelf>], fetched: &mut [Fetched]) -> usize {
+    // All locks are taken before the first shelf is emptied: what is laid down later has ended later.
+    let mut all: Vec<MutexGuard<'_, Shelved>> = shelves.iter().map(|shelf| shelf.lock()).collect();
+    let mut calls = 0;
+    for (shelved, fetched) in all.iter_mut().zip(fetched) {
+        shelved.swap(&mut fetched.rows);
+        fetched.channels.clone_from(&shelved.channels);
+        calls += fetched.rows.heads.len();
+    }
+    calls
+}
+
+/// Shelf and place of each call, in the order in which they ended.
+fn in_order(fetched: &[Fetched]) -> Vec<(usize, usize)> {
+    let mut all = Vec::new();
+    for (shelf, one) in fetched.iter().enumerate() {
+        let heads = one.rows.heads.iter().enumerate();
+        all.extend(heads.map(|(n, head)| (head.ended, (shelf, n))));
+    }
+    // Each shelf's calls are in order already.
+    all.sort_by_key(|(ended, _)| *ended);
+    all.into_iter().map(|(_, place)| place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rules::time::Timestamp;
+
+    use super::*;
+    use crate::gateway::record::{Head, Part, Record};
+
+    /// Lays down a call that began at this instant.
+    fn put(shelf: &Shelf, at: i64) {
+        let head = Head::new(0, Timestamp::from_millis(at));
+        let record = Record::new(head, ["caller", "", "/", ""], Part::default());
+        shelf.put(record);
+    }
+
+    fn began(fetched: &[Fetched]) -> Vec<i64> {
+        let order = in_order(fetched).into_iter();
+        let head = |(shelf, n): (usize, usize)| fetched[shelf].rows.heads[n].at.millis();
+        order.map(head).collect()
+    }
+
+    #[test]
+    fn calls_of_all_threads_come_in_the_order_in_which_they_ended() {
+        let recorder = Recorder(Arc::default());
+        let shelves = [recorder.shelf(), recorder.shelf(), recorder.shelf()];
+        // They end in another order than that in which they began, now here, now there.
+        let ended: Vec<i64> = (0..60).map(|n| (n * 37) % 60).collect();
+        for at in &ended {
+            put(&shelves[(*at % 3) as usize], *at);
         }
+        assert_eq!(recorder.figures().waiting, 60);
+        let mut fetched: Vec<Fetched> = Vec::new();
+        fetched.resize_with(3, Fetched::default);
+        assert_eq!(fetch(&shelves, &mut fetched), 60);
+        assert_eq!(began(&fetched), ended);
+        // What comes meanwhile is behind all that, and in rows of its own.
+        fetched.iter_mut().for_each(|one| one.rows.clear());
+        put(&shelves[2], 1);
+        put(&shelves[0], 2);
+        assert_eq!(fetch(&shelves, &mut fetched), 2);
+        assert_eq!(began(&fetched), [1, 2]);
+    }
+
+    #[test]
+    fn threads_that_end_calls_at_once_mix_nothing_up() {
+        let recorder = Recorder(Arc::default());
+        let shelves: Vec<_> = (0..2).map(|_| recorder.shelf()).collect();
+        let turn = Mutex::new(0);
+        let mut fetched: Vec<Fetched> = Vec::new();
+        fetched.resize_with(2, Fetched::default);
+        let mut found = Vec::new();
+        std::thread::scope(|scope| {
+            for shelf in &shelves {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let mut at = turn.lock().unwrap_or_else(PoisonError::into_inner);
+                        put(shelf, *at);
+                        *at += 1;
+                    }
+                });
+            }
+            while found.len() < 1000 {
+                fetch(&shelves, &mut fetched);
+                found.extend(began(&fetched));
+                fetched.iter_mut().for_each(|one| one.rows.clear());
+            }
+        });
+        assert!(found.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn a_shelf_is_let_go_when_its_thread_is_gone_and_it_is_empty() {
+        let recorder = Recorder(Arc::default());
+        let (gone, stays) = (recorder.shelf(), recorder.shelf());
+        put(&gone, 1);
+        drop(gone);
+        let shelves = || recorder.0.lock().shelves.len();
+        recorder.0.lock().let_go_of_dead();
+        assert_eq!(shelves(), 2);
+        recorder.0.lock().shelves[0]
+            .lock()
+            .swap(&mut Rows::default());
+        recorder.0.lock().let_go_of_dead();
+        assert_eq!(shelves(), 1);
+        drop(stays);
     }
 }

@@ -1,7 +1,7 @@
 //! What one thread knows of a channel's way: read anew whenever the channel's journal has moved on, so
 //! that what is taken back is taken back for the next call.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use std::time::Duration;
 use actix_web::http::header as ours;
 use hyper::header::{HeaderName, HeaderValue};
 use rules::channels::access::Access;
-use rules::channels::{Channel, Limits, Maintenance, Upstream};
+use rules::channels::{Channel, Maintenance, Upstream};
 use rules::machine::Machine as _;
 use rules::time::Timestamp;
 use tokio::sync::watch;
 
 use super::exchange::{RequestBody, Watch};
 use super::headers::Changes;
+use super::shelf::Shelf;
 use super::trace::Traces;
 use super::upstream::{Address, Pool};
 use super::{Gateway, Live};
@@ -28,8 +29,11 @@ pub(super) struct Route {
     seq: u64,
     changed: watch::Receiver<u64>,
     pub(super) live: Arc<Live>,
+    /// Where its calls are laid down, and the channel's number there.
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) number: usize,
     pub(super) access: Access,
-    pub(super) limits: Limits,
+    pub(super) fails_from_status: u16,
     maintenance: Option<Maintenance>,
     pub(super) way: Option<Rc<Way>>,
 }
@@ -71,6 +75,7 @@ impl Way {
 /// One thread's part of the gateway.
 pub(super) struct Worker {
     routes: RefCell<HashMap<Box<str>, Rc<Route>>>,
+    shelf: OnceCell<Arc<Shelf>>,
     pub(super) watch: Rc<Watch>,
     pub(super) traces: Traces,
 }
@@ -79,7 +84,7 @@ pub(super) struct Worker {
 struct Read {
     seq: u64,
     access: Access,
-    limits: Limits,
+    fails_from_status: u16,
     maintenance: Option<Maintenance>,
     upstream: Option<Upstream>,
 }
@@ -91,7 +96,7 @@ impl Read {
         Some(Self {
             seq: channel.seq(),
             access: channel.access().clone(),
-            limits: setup.limits,
+            fails_from_status: setup.limits.fails_from_status,
             maintenance: channel.maintenance().cloned(),
             upstream: setup.upstream.as_deref().cloned(),
         })
@@ -102,6 +107,7 @@ impl Worker {
     pub(super) fn new() -> Self {
         Self {
             routes: RefCell::default(),
+            shelf: OnceCell::new(),
             watch: Rc::default(),
             traces: Traces::new(),
         }
@@ -132,12 +138,15 @@ impl Worker {
             })?)),
             (None, None) => None,
         };
+        let shelf = self.shelf.get_or_init(|| gateway.recorder.shelf());
         let route = Rc::new(Route {
             seq: read.seq,
             changed,
+            number: shelf.number_of(&live),
+            shelf: Arc::clone(shelf),
             live,
             access: read.access,
-            limits: read.limits,
+            fails_from_status: read.fails_from_status,
             maintenance: read.maintenance,
             way,
         });

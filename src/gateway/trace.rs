@@ -11,10 +11,12 @@ impl Traces {
         Self(Cell::new(seed()), seed())
     }
 
-    /// A `traceparent` of a new trace.
-    pub(super) fn next(&self) -> String {
+    /// A new trace, and its `traceparent`.
+    pub(super) fn next(&self) -> (u128, String) {
         let high = u128::from(self.number() ^ self.1) << 64;
-        rules::channels::trace::traceparent(high | u128::from(self.number()), self.number())
+        let trace = (high | u128::from(self.number())).max(1);
+        let parent = rules::channels::trace::traceparent(trace, self.number());
+        (trace, parent)
     }
 
     /// The next of a sequence that does not repeat (splitmix64).
