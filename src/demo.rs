@@ -20,7 +20,7 @@ use rules::ids::{ChannelId, HallId, WindowId};
 use rules::name::Name;
 use rules::number::NumberTemplate;
 use rules::policy::{CallPolicy, GreenRule, Mix, RequeueRule};
-use rules::time::TimeZone;
+use rules::time::{TimeZone, Timestamp};
 use rules::window::{WindowKind, WindowPlan};
 use serde_json::json;
 use simulations::departments::Departments;
@@ -31,7 +31,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::warn;
 
 use crate::channels::Channels;
-use crate::devices::Place;
+use crate::devices::{Devices, Place};
 use crate::store::records::AccountRow;
 use crate::web::App;
 use crate::web::access::Role;
@@ -55,8 +55,14 @@ const CALLS_EVERY: Duration = Duration::from_secs(2);
 /// Of how many earlier starts the screens' tokens stay valid.
 const STARTS_REMEMBERED: usize = 2;
 
+/// How long the screens of earlier starts have to come back; then nobody has them open.
+const TO_COME_BACK: Duration = Duration::from_secs(60);
+
 /// Everything, where others have the demonstration's hall: interfaces belong to no hall.
 const ENGINEER_SCOPE: &str = "*";
+
+const SCREEN: &str = "demo-screen";
+const KIOSK: &str = "demo-kiosk";
 
 const PEOPLE: [(&str, &str, Role, &str); 4] = [
     ("demo-clerk", "窗口人员 Clerk", Role::Clerk, HALL),
@@ -271,11 +277,27 @@ async fn sign_ins(app: &App, hall: &HallId) -> anyhow::Result<SignIns> {
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
     }
-    Ok(SignIns {
-        screen: device(app, hall, "demo-screen", Role::Screen).await?,
-        kiosk: device(app, hall, "demo-kiosk", Role::Kiosk).await?,
+    let signs = SignIns {
+        screen: device(app, hall, SCREEN, Role::Screen).await?,
+        kiosk: device(app, hall, KIOSK, Role::Kiosk).await?,
         password,
-    })
+    };
+    actix_web::rt::spawn(forget_unused(app.devices.clone(), app.now()));
+    Ok(signs)
+}
+
+/// Forgets the screens of earlier starts that did not come back: they would be told of as offline.
+async fn forget_unused(devices: Arc<Devices>, started: Timestamp) {
+    actix_web::rt::time::sleep(TO_COME_BACK).await;
+    let earlier = devices.rows().into_iter().filter(|device| {
+        let ours = [SCREEN, KIOSK].iter().any(|name| device.id.starts_with(name));
+        ours && device.created_at < started && device.seen_at.is_none_or(|at| at < started)
+    });
+    for device in earlier {
+        if let Err(cause) = devices.remove(&device.id).await {
+            tracing::warn!(device = device.id, %cause, "a screen of an earlier start is still known");
+        }
+    }
 }
 
 /// A new token for each start, beside those of the latest starts: a screen that stayed open comes
