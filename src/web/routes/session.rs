@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::store::records::AccountRow;
 use crate::web::App;
+use crate::web::access::Scope;
 use crate::web::auth::{DEVICE_COOKIE, SESSION_COOKIE, cookie};
 use crate::web::body::Body;
 use crate::web::caller::{Caller, address_of};
@@ -103,12 +104,12 @@ fn account_of(app: &App, caller: &Caller) -> Result<std::sync::Arc<AccountRow>, 
 /// installation's.
 async fn time_zone(app: &App, account: &AccountRow) -> TimeZone {
     let installation = app.settings.cases.time_zone;
+    let scope = Scope::of(account.halls.clone());
     let mut one = None;
-    for hall in &account.halls {
-        // "*" is no hall.
-        let Ok((_, handle)) = app.hall(hall) else {
-            return installation;
-        };
+    for (id, handle) in app.system.halls.all() {
+        if !scope.holds(&id) {
+            continue;
+        }
         let zone = handle.read(|hall, _| hall.config().time_zone).await;
         if zone.is_none() || one.is_some_and(|one| Some(one) != zone) {
             return installation;
