@@ -32,6 +32,7 @@ const backLink = () => h("p", null, h("a", { href: "#channels" }, "← " + t("se
 
 async function showAll(main, page) {
   const all = await everything("/channels");
+  all.sort((a, b) => isOwn(a.id) - isOwn(b.id)); // those that people set up come first
   const yes = (part) => (part ? t("form.yes") : "—");
   const row = ({ id, setup, health: state, current_version: current, versions, grants }) => h("tr", { "data-channel": id }, h("td", null, h("a", { href: hrefOf(id) }, nameOf(setup.name)), h("div.id", null, id)),
     h("td", null, setup.provider, setup.group ? h("div.small.dim", null, setup.group) : null), h("td.nowrap", null, word("direction.", setup.direction)), h("td", null, page.hallName(setup.hall)), h("td", null, health(state)),
