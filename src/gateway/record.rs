@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use actix_web::http::Method;
-use rules::channels::call::{Call, NewCall, PART_MAX_BYTES};
-use rules::channels::{Limits, Masking, Outcome};
+use rules::channels::Outcome;
+use rules::channels::call::{Call, PART_MAX_BYTES};
+use rules::channels::seen::{Body, Keeping, Seen};
 use rules::ids::ChannelId;
 use rules::time::Timestamp;
-use serde_json::{Map, Value};
 
 /// A body as it passes by: its length, and its text if it is one that is kept.
 #[derive(Debug, Default)]
@@ -109,7 +109,7 @@ impl Head {
         texts: &[u8],
         channel: &ChannelId,
         id: String,
-        masking: &Masking,
+        keeping: &Keeping,
         now: Timestamp,
     ) -> Option<Call> {
         let mut rest = texts;
@@ -118,50 +118,32 @@ impl Head {
             rest = behind;
             text
         });
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let mut request = Map::new();
-        request.insert("method".to_owned(), self.method.as_str().into());
-        request.insert("path".to_owned(), text(path).into());
-        if !query.is_empty() {
-            request.insert("query".to_owned(), text(query).into());
-        }
-        tell(&mut request, self.bytes[0], asked);
-        let mut response = Map::new();
-        tell(&mut response, self.bytes[1], answered);
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        let known = |bytes| Some(text(bytes)).filter(|text| !text.is_empty());
+        let body = |n: usize, text| Body {
+            bytes: Some(self.bytes[n]).filter(|bytes| *bytes > 0),
+            text,
+        };
         let carried = self.started.map(|started| self.ended - started);
-        let told = NewCall {
-            id: None,
+        let seen = Seen {
+            id,
             caller: text(caller),
-            version: (!version.is_empty()).then(|| text(version)),
+            version: known(version),
             at: self.at,
-            duration_ms: carried.map(|time| time.as_micros() as f64 / 1000.0),
+            micros: carried.map(|time| time.as_micros() as u64),
             status: self.status,
             result: self.result,
-            reason: self.reason.map(str::to_owned),
+            reason: self.reason,
             trace_id: Some(format!("{:032x}", self.trace)),
-            request: Some(request.into()),
-            response: (!response.is_empty()).then(|| response.into()),
+            method: Some(self.method.as_str()),
+            path: text(path),
+            query: known(query),
+            request: body(0, asked),
+            response: body(1, answered),
         };
-        let limits = Limits {
-            fails_from_status: self.fails_from_status,
-            ..Limits::default()
-        };
-        let checked = told.checked(channel, || id, &limits, masking, now);
-        checked
-            .inspect_err(|fault| tracing::warn!(%fault, "a call could not be recorded"))
+        let kept = keeping.call(seen, channel, self.fails_from_status, now);
+        kept.inspect_err(|fault| tracing::warn!(%fault, "a call could not be recorded"))
             .ok()
-    }
-}
-
-/// Tells of a body: its length, and what is kept of it.
-fn tell(told: &mut Map<String, Value>, bytes: u64, text: &[u8]) {
-    if bytes > 0 {
-        told.insert("bytes".to_owned(), bytes.into());
-    }
-    if !text.is_empty() {
-        let json = serde_json::from_slice(text).ok();
-        let body = json.unwrap_or_else(|| String::from_utf8_lossy(text).into());
-        told.insert("body".to_owned(), body);
     }
 }
 

@@ -15,6 +15,7 @@ use actors::clock::SystemClock;
 use actors::ports::Clock as _;
 use rules::channels::Masking;
 use rules::channels::call::Call;
+use rules::channels::seen::Keeping;
 use rules::ids::ChannelId;
 use tokio::sync::{Notify, oneshot};
 use tracing::warn;
@@ -85,7 +86,7 @@ impl Recorder {
         let writer = Writer {
             channels,
             shared: Arc::clone(&shared),
-            masking: Masking::default(),
+            keeping: Keeping::new(Masking::default()),
             numbered: 0,
             run: crate::web::auth::random_hex(6).unwrap_or_default(),
         };
@@ -122,7 +123,7 @@ impl Recorder {
 struct Writer {
     channels: Channels,
     shared: Arc<Shared>,
-    masking: Masking,
+    keeping: Keeping,
     numbered: u64,
     /// Sets this run's ids apart from those of others.
     run: String,
@@ -190,7 +191,7 @@ impl Writer {
         // Of one length, so that they rise and an index of them only grows at its end.
         let id = format!("g-{}-{:010}", self.run, self.numbered);
         let texts = fetched.rows.texts(head);
-        match head.call(texts, &watched.id, id, &self.masking, SystemClock.now()) {
+        match head.call(texts, &watched.id, id, &self.keeping, SystemClock.now()) {
             Some(call) => {
                 let entry = batch.entry(&watched.id);
                 entry.or_insert_with(|| (watched, Vec::new())).1.push(call);

@@ -1,5 +1,7 @@
 //! The record of one call: what its maker tells, checked, judged and masked.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
@@ -93,8 +95,8 @@ impl PartialEq for Part {
 
 impl Part {
     /// A part that is not too long; of a longer one its beginning, as text.
-    fn of(value: Value) -> Self {
-        let raw = raw(&value);
+    pub(super) fn of(value: &impl Serialize) -> Self {
+        let raw = raw(value);
         if raw.get().len() <= PART_MAX_BYTES {
             return Self(raw);
         }
@@ -114,7 +116,7 @@ impl Part {
 }
 
 /// The text of a value; each has one.
-fn raw(value: &Value) -> Box<RawValue> {
+fn raw(value: &impl Serialize) -> Box<RawValue> {
     to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
@@ -166,14 +168,15 @@ impl NewCall {
         masking: &Masking,
         now: Timestamp,
     ) -> Result<Call, CallFault> {
-        if let Some(fault) = self.fault(now) {
+        let facts = self.facts();
+        if let Some(fault) = facts.fault(now) {
             return Err(fault);
         }
-        let result = self.outcome(limits);
-        let reason = self.why(result);
+        let result = facts.outcome(limits.fails_from_status);
+        let reason = facts.why(result).map(|reason| masking.text(&reason));
         let path = self.request.as_ref().and_then(path_of);
         let path_family = path.map(|path| masking.text(&family_of(path, DEPTH)));
-        let part = |value: Option<Value>| value.map(|value| Part::of(masking.value(value)));
+        let part = |value: Option<Value>| value.map(|value| Part::of(&masking.value(value)));
         Ok(Call {
             id: self.id.unwrap_or_else(id),
             channel: channel.clone(),
@@ -183,7 +186,7 @@ impl NewCall {
             micros: self.duration_ms.map(|ms| (ms * 1000.0).round() as u64),
             status: self.status,
             result,
-            reason: reason.map(|reason| masking.text(&reason)),
+            reason,
             trace_id: self.trace_id,
             path_family,
             request: part(self.request),
@@ -191,31 +194,59 @@ impl NewCall {
         })
     }
 
-    fn fault(&self, now: Timestamp) -> Option<CallFault> {
-        let sign = |c: char| c.is_ascii_graphic();
-        let is_id =
-            |text: &String| (1..=ID_MAX_CHARS).contains(&text.len()) && text.chars().all(sign);
-        let id_is_bad = |id: &Option<String>| id.as_ref().is_some_and(|id| !is_id(id));
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            id: self.id.as_deref(),
+            caller: &self.caller,
+            version: self.version.as_deref(),
+            at: self.at,
+            duration_ms: self.duration_ms,
+            status: self.status,
+            result: self.result,
+            reason: self.reason.as_deref(),
+            trace_id: self.trace_id.as_deref(),
+        }
+    }
+}
+
+/// What is told of a call beside what was asked and answered.
+pub(super) struct Facts<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) caller: &'a str,
+    pub(super) version: Option<&'a str>,
+    pub(super) at: Timestamp,
+    pub(super) duration_ms: Option<f64>,
+    pub(super) status: Option<u16>,
+    pub(super) result: Option<Outcome>,
+    pub(super) reason: Option<&'a str>,
+    pub(super) trace_id: Option<&'a str>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn fault(&self, now: Timestamp) -> Option<CallFault> {
+        let is_id = |text: &str| {
+            (1..=ID_MAX_CHARS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+        };
+        let id_is_bad = |id: Option<&str>| id.is_some_and(|id| !is_id(id));
         let ms_is_bad = |ms: f64| !(0.0..=DURATION_MAX_MS).contains(&ms);
-        let reason_is_bad = |reason: &String| {
+        let reason_is_bad = |reason: &str| {
             reason.chars().count() > REASON_MAX_CHARS || reason.chars().any(char::is_control)
         };
-        let version = self.version.as_ref();
         let faults = [
             (
-                id_is_bad(&self.id),
+                id_is_bad(self.id),
                 "id",
                 "应为 1 至 64 个可见 ASCII 字符",
                 "has 1 to 64 visible ASCII characters",
             ),
             (
-                !is_text(&self.caller),
+                !is_text(self.caller),
                 "caller",
                 "应为 1 至 64 字节的一行文字",
                 "is one line of 1 to 64 bytes",
             ),
             (
-                version.is_some_and(|version| !is_version(version)),
+                self.version.is_some_and(|version| !is_version(version)),
                 "version",
                 "应为 1 至 32 个字母、数字、“.”、“-”或“_”",
                 "has 1 to 32 letters, digits, '.', '-' or '_'",
@@ -240,13 +271,13 @@ impl NewCall {
                 "is from 100 to 599",
             ),
             (
-                self.reason.as_ref().is_some_and(reason_is_bad),
+                self.reason.is_some_and(reason_is_bad),
                 "reason",
                 "应为至多 200 个字符的一行文字",
                 "is one line of at most 200 characters",
             ),
             (
-                id_is_bad(&self.trace_id),
+                id_is_bad(self.trace_id),
                 "trace_id",
                 "应为 1 至 64 个可见 ASCII 字符",
                 "has 1 to 64 visible ASCII characters",
@@ -256,24 +287,24 @@ impl NewCall {
         found.map(|(_, field, zh, en)| CallFault { field, zh, en })
     }
 
-    fn outcome(&self, limits: &Limits) -> Outcome {
+    pub(super) fn outcome(&self, fails_from_status: u16) -> Outcome {
         let by_status = match self.status {
-            Some(status) if status < limits.fails_from_status => Outcome::Ok,
+            Some(status) if status < fails_from_status => Outcome::Ok,
             _ => Outcome::Failed,
         };
         self.result.unwrap_or(by_status)
     }
 
     /// Why it did not succeed, as far as can be said.
-    fn why(&self, result: Outcome) -> Option<String> {
-        let told = self.reason.as_ref().map(|reason| reason.trim().to_owned());
-        let told = told.filter(|reason| !reason.is_empty());
+    pub(super) fn why(&self, result: Outcome) -> Option<Cow<'a, str>> {
+        let told = self.reason.map(str::trim);
+        let told = told.filter(|reason| !reason.is_empty()).map(Cow::from);
         if result == Outcome::Ok {
             return told;
         }
         let by_status = || match self.status {
-            Some(status) => format!("status_{status}"),
-            None => "no_answer".to_owned(),
+            Some(status) => format!("status_{status}").into(),
+            None => "no_answer".into(),
         };
         Some(told.unwrap_or_else(by_status))
     }

@@ -223,6 +223,19 @@ impl Masking {
         self.text_at(text.to_owned(), 0)
     }
 
+    /// A text of one's own with everything hidden that should be.
+    pub(super) fn owned(&self, text: String) -> String {
+        self.text_at(text, 0)
+    }
+
+    /// A text with everything hidden that should be; the text itself, if that is nothing.
+    pub(super) fn cow<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match is_plain(text) {
+            true => text.into(),
+            false => self.text(text).into(),
+        }
+    }
+
     fn text_at(&self, text: String, nested: usize) -> String {
         if is_plain(&text) {
             return text;
@@ -272,13 +285,15 @@ impl Masking {
     }
 }
 
-/// Whether a text can hold nothing that is looked for: letters and some digits. Most texts are so.
+/// Whether a text can hold nothing that is looked for: no JSON, no sign behind which a value stands,
+/// no percent-encoding, no address and few digits. Most texts are so.
 fn is_plain(text: &str) -> bool {
     let mut digits = 0;
     text.bytes().all(|byte| {
         digits += usize::from(byte.is_ascii_digit());
-        byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'_' | b'-' | b'/' | b'.' | b',')
+        byte.is_ascii() && !matches!(byte, b'=' | b':' | b'>' | b'%' | b'@')
     }) && digits < numbers::SHORTEST
+        && !text.trim_start().starts_with(['{', '[', '"'])
 }
 
 /// The name that ends before a sign.

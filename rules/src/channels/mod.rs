@@ -9,6 +9,7 @@
 //! * [`feed`]: data received and pushed by agreement, batch by batch.
 //! * [`upstream`]: where the gateway forwards to; [`probe`]: what is asked now and then; [`trace`]: which
 //!   trace a call belongs to.
+//! * [`seen`]: calls that were seen and not told.
 //! * [`health`]: what the numbers make of it. * [`channel`]: all of it as a machine.
 //!
 //! A *call* is one request and what came back. It is *carried out* and succeeds or fails, or it is
@@ -30,6 +31,7 @@ pub mod path;
 pub mod probe;
 pub mod refusal;
 mod ring;
+pub mod seen;
 pub mod setup;
 pub mod statistics;
 pub mod tally;

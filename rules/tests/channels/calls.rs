@@ -1,6 +1,7 @@
 //! Records of calls: what is accepted, how it is judged, and that nothing stays that should be hidden.
 
 use rules::channels::masking::MASKED;
+use rules::channels::seen::{Body, Keeping, Seen};
 use rules::channels::{CallRefusal, ChannelRefusal, Limits, Masking, NewCall, Outcome};
 use rules::testing::clock;
 use serde_json::{Value, json};
@@ -272,4 +273,105 @@ fn what_is_no_secret_stays_as_it_is() {
     assert_eq!(read, bare);
     assert_eq!(bare.text("13812345678"), "13812345678");
     assert!(bare.hides("SECRET") && !bare.hides("secrets"));
+}
+
+/// The same call told as JSON, as whoever makes one by hand would.
+fn as_told(seen: &Seen<'_>) -> NewCall {
+    let body = |body: &Body<'_>, told: &mut Value| {
+        if let Some(bytes) = body.bytes {
+            told["bytes"] = bytes.into();
+        }
+        if !body.text.is_empty() {
+            let json = serde_json::from_slice(body.text).ok();
+            told["body"] = json.unwrap_or_else(|| String::from_utf8_lossy(body.text).into());
+        }
+    };
+    let mut request = json!({"method": seen.method, "path": seen.path});
+    if let Some(query) = seen.query {
+        request["query"] = query.into();
+    }
+    body(&seen.request, &mut request);
+    let mut response = json!({});
+    body(&seen.response, &mut response);
+    NewCall {
+        id: Some(seen.id.clone()),
+        caller: seen.caller.to_owned(),
+        version: seen.version.map(str::to_owned),
+        at: seen.at,
+        duration_ms: seen.micros.map(|micros| micros as f64 / 1000.0),
+        status: seen.status,
+        result: seen.result,
+        reason: seen.reason.map(str::to_owned),
+        trace_id: seen.trace_id.clone(),
+        request: Some(request),
+        response: Some(response).filter(|response| *response != json!({})),
+    }
+}
+
+#[test]
+fn a_call_that_was_seen_is_kept_like_one_that_is_told() {
+    let long = format!("/{}13812345678", "long/".repeat(2000));
+    let texts = [
+        "",
+        "true",
+        "13812345678",
+        "/cases/350102/steps",
+        "/person/11010519491231002X?page=3",
+        "phone=13812345678&page=2",
+        "a%3D13812345678",
+        "  {\"a\": 1}",
+        "[1, 2]",
+        r#""quoted""#,
+        r#"{"phone":"13812345678","list":[1,{"name":"phone","value":"x"},62220210011111111112]}"#,
+        r#"{"text":"{\"password\":\"x\"}","张三的手机":"13812345678"}"#,
+        "zhang.san@example.gov.cn",
+        "办事大厅 １３８１２３４５６７８",
+        "Cookie: a=b",
+        "<phone>1</phone>",
+        &long,
+    ];
+    let maskings = [
+        Masking::default(),
+        Masking::new(["method", "path", "bytes", "body"], true),
+        Masking::new(["query", "secret"], false),
+    ];
+    let channel = "sms".parse().expect("an id");
+    for masking in &maskings {
+        let keeping = Keeping::new(masking.clone());
+        for (n, text) in texts.iter().enumerate() {
+            let other = texts[(n * 7 + 3) % texts.len()];
+            let seen = Seen {
+                id: "L1".to_owned(),
+                caller: if n == 0 { "" } else { "app" },
+                version: (n % 2 == 0).then_some("v1"),
+                at: clock("09:00"),
+                micros: Some(1_234 * n as u64),
+                status: Some(if n == 3 {
+                    700
+                } else {
+                    200 + 50 * (n as u16 % 7)
+                }),
+                result: (n % 5 == 0).then_some(Outcome::Refused),
+                reason: (n % 3 == 0).then_some(" status of 13812345678 "),
+                trace_id: (n % 2 == 1).then(|| "0af7651916cd43dd8448eb211c80319c".to_owned()),
+                method: (n != 4).then_some("GET"),
+                path: text,
+                query: (n % 3 == 1).then_some(other),
+                request: Body {
+                    bytes: (n % 2 == 0).then_some(13_812_345_678),
+                    text: other.as_bytes(),
+                },
+                response: Body {
+                    bytes: (n % 4 == 1).then_some(0),
+                    text: if n % 2 == 1 { text.as_bytes() } else { b"" },
+                },
+            };
+            let told = as_told(&seen);
+            let limits = Limits::default();
+            let told = told.checked(&channel, String::new, &limits, masking, clock("09:05"));
+            let from = limits.fails_from_status;
+            let seen = keeping.call(seen, &channel, from, clock("09:05"));
+            assert_eq!(seen, told, "{text}");
+        }
+    }
 }

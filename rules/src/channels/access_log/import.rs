@@ -1,5 +1,6 @@
 //! A whole log, fed in pieces of any size.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -7,13 +8,14 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::format::{Entry, Format, LineFault};
-use crate::channels::call::NewCall;
+use crate::channels::call::{Call, CallFault, NewCall};
 use crate::channels::histogram::Histogram;
 use crate::channels::path::{DEPTH, family_into};
-use crate::channels::setup::TEXT_MAX;
+use crate::channels::seen::{Body, Keeping, Seen};
+use crate::channels::setup::{TEXT_MAX, is_text};
 use crate::channels::statistics::Times;
 use crate::channels::tally::Tally;
-use crate::ids::ID_MAX_CHARS;
+use crate::ids::{ChannelId, ID_MAX_CHARS};
 use crate::name::Lang;
 use crate::time::Timestamp;
 
@@ -70,39 +72,84 @@ pub struct Line<'a> {
 impl Line<'_> {
     /// The call that the line tells of. A path that is no UTF-8 has U+FFFD in places.
     pub fn told(&self) -> NewCall {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let known = |bytes: &[u8]| (!bytes.is_empty()).then(|| text(bytes));
-        let visible =
-            |id: &String| id.len() <= ID_MAX_CHARS && id.bytes().all(|b| b.is_ascii_graphic());
         NewCall {
             id: Some(self.id.to_string()),
-            caller: caller_of(self.caller),
+            caller: caller_of(self.caller).into_owned(),
             version: None,
             at: self.entry.at,
             duration_ms: self.entry.micros.map(|micros| micros as f64 / 1000.0),
             status: self.entry.status,
             result: None,
             reason: None,
-            trace_id: known(&self.entry.trace_id).filter(visible),
+            trace_id: self.trace_id(),
             request: Some(json!({
-                "method": known(&self.entry.method), "path": text(&self.entry.target),
+                "method": known(&self.entry.method),
+                "path": String::from_utf8_lossy(&self.entry.target),
             })),
             response: self.entry.bytes.map(|bytes| json!({"bytes": bytes})),
         }
     }
+
+    /// The same call, checked and masked as it is kept.
+    ///
+    /// # Errors
+    /// The first field that cannot be.
+    pub fn call(
+        &self,
+        keeping: &Keeping,
+        channel: &ChannelId,
+        fails_from_status: u16,
+        now: Timestamp,
+    ) -> Result<Call, CallFault> {
+        let method = known(&self.entry.method);
+        let seen = Seen {
+            id: self.id.to_string(),
+            caller: &caller_of(self.caller),
+            version: None,
+            at: self.entry.at,
+            micros: self.entry.micros,
+            status: self.entry.status,
+            result: None,
+            reason: None,
+            trace_id: self.trace_id(),
+            method: method.as_deref(),
+            path: &String::from_utf8_lossy(&self.entry.target),
+            query: None,
+            request: Body::default(),
+            response: Body {
+                bytes: self.entry.bytes,
+                text: &[],
+            },
+        };
+        keeping.call(seen, channel, fails_from_status, now)
+    }
+
+    fn trace_id(&self) -> Option<String> {
+        let visible =
+            |id: &str| id.len() <= ID_MAX_CHARS && id.bytes().all(|b| b.is_ascii_graphic());
+        let known = known(&self.entry.trace_id).filter(|id| visible(id));
+        known.map(Cow::into_owned)
+    }
+}
+
+/// A text that is not empty.
+fn known(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes))
 }
 
 /// A caller as records have them: one line, not empty, not too long.
-fn caller_of(caller: &str) -> String {
+fn caller_of(caller: &str) -> Cow<'_, str> {
+    if is_text(caller) && caller.trim().len() == caller.len() {
+        return caller.into();
+    }
     let line = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     let mut caller: String = caller.trim().chars().map(line).collect();
     while caller.len() > TEXT_MAX {
         caller.pop();
     }
-    if caller.is_empty() {
-        "unknown".to_owned()
-    } else {
-        caller
+    match caller.is_empty() {
+        true => "unknown".into(),
+        false => caller.into(),
     }
 }
 
