@@ -14,16 +14,17 @@ use actors::ports::{
     Append, Entry, Head, IdempotencyKey, PortError, Rejected, Store, StreamId, decode,
 };
 use hallkeeper::store::records::{
-    AccountRow, AuditEntry, AuditFilter, Claim, ClosedLoop, DeviceRow, HallTicket, InvitationRow,
-    ItemFilter, ItemSort, OccupancyRow, SessionRow, StoreError, TagRow, TelemetryFilter,
-    TicketFilter, TicketSort, UsageRow,
+    AccountRow, AuditEntry, AuditFilter, CallToCount, Claim, ClosedLoop, DeviceRow, HallTicket,
+    InvitationRow, ItemFilter, ItemSort, OccupancyRow, SessionRow, StoreError, TagRow,
+    TelemetryFilter, TicketFilter, TicketSort, UsageRow,
 };
 use hallkeeper::store::{Records, Stores, open};
 use rules::cases::{CaseCommand, CaseDesk, Settings as CaseSettings, Telling, Told};
+use rules::channels::{Call, Outcome};
 use rules::devices::occupancy::Reading;
 use rules::hall::{Event, Recorded};
 use rules::identity::{Holder, HolderClass, IdentityKind};
-use rules::ids::{HallId, TicketId, Token, WindowId};
+use rules::ids::{ChannelId, HallId, TicketId, Token, WindowId};
 use rules::machine::{Item, ItemKind, Machine as _};
 use rules::telemetry::{Class, Event as TelemetryEvent, Happened};
 use rules::ticket::{Channel, Ticket, TicketState};
@@ -146,6 +147,7 @@ macro_rules! of_the_records {
             devices_are_kept,
             device_usage_adds_up_and_the_last_reading_stays,
             invitations_and_telemetry_are_kept_once,
+            calls_are_kept_once_and_have_places_in_their_order,
             tags_are_kept,
             a_persons_cases_and_a_halls_closed_loop_are_found,
             the_audit_log_is_paged_newest_first,
@@ -744,6 +746,51 @@ async fn device_usage_adds_up_and_the_last_reading_stays(bench: Bench) {
     assert_eq!(records.occupancy().await, Ok(vec![counted(12, 1)]));
     assert_eq!(records.forget_occupancy("device:c1").await, Ok(()));
     assert_eq!(records.occupancy().await, Ok(vec![]));
+}
+
+async fn calls_are_kept_once_and_have_places_in_their_order(bench: Bench) {
+    let (records, now) = (records(&bench), Timestamp::from_millis(5_000));
+    let channel: ChannelId = "sms".parse().unwrap();
+    let call = |n: u64| Call {
+        id: format!("c{n}"),
+        channel: channel.clone(),
+        caller: format!("caller {n}"),
+        version: (n % 2 == 0).then(|| "v1".to_owned()),
+        at: Timestamp::from_millis(1_000),
+        micros: (n % 3 == 0).then_some(n),
+        status: Some(200),
+        result: Outcome::Ok,
+        reason: (n % 5 == 0).then(|| "it's said".to_owned()),
+        trace_id: None,
+        path_family: None,
+        request: None,
+        response: None,
+    };
+    // As many as take a statement of each size.
+    let calls: Vec<Call> = (0..1327).map(call).collect();
+    let kept = records.keep_calls(&calls, now).await.unwrap();
+    assert_eq!(kept.new, 1327);
+    let places = kept.places.expect("all are new");
+    let read = records.calls_after(&channel, 0).await.unwrap();
+    let pairs = calls.iter().zip(&places);
+    let told: Vec<_> = pairs
+        .map(|(call, place)| CallToCount::of(call, *place))
+        .collect();
+    assert_eq!(read, told);
+    let found = records.call(&channel, "c30").await.unwrap();
+    assert_eq!(found.as_ref(), Some(&calls[30]));
+    // Of calls of which some are known nobody needs the places.
+    let some: Vec<Call> = [1326, 1327, 7].map(call).into();
+    let kept = records.keep_calls(&some, now).await.unwrap();
+    assert_eq!((kept.new, kept.places), (1, None));
+    let kept = records.keep_calls(&some, now).await.unwrap();
+    assert_eq!((kept.new, kept.places), (0, None));
+    let kept = records.keep_calls(&[call(1328)], now).await.unwrap();
+    let last = records.calls_after(&channel, places[1326]).await.unwrap();
+    let last: Vec<u64> = last.iter().map(|call| call.place).collect();
+    assert_eq!((last.len(), kept.places), (2, Some(vec![last[1]])));
+    let none = records.keep_calls(&[], now).await.unwrap();
+    assert_eq!((none.new, none.places), (0, None));
 }
 
 async fn invitations_and_telemetry_are_kept_once(bench: Bench) {

@@ -1,5 +1,7 @@
 //! The history of calls: kept once each, listed by every dimension, counted, and forgotten with age.
 
+use std::sync::LazyLock;
+
 use rules::channels::call::{Call, Part};
 use rules::channels::tally::Outcome;
 use rules::ids::ChannelId;
@@ -7,7 +9,7 @@ use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::conditions::Conditions;
-use super::db::{Fields, json};
+use super::db::{Fields, Statement, json};
 use super::{PAGE_MAX, Records, StoreError};
 
 /// Calls read at a time by whoever counts them.
@@ -55,6 +57,7 @@ pub struct CallToCount {
     pub micros: Option<u64>,
 }
 
+/// A call as PostgreSQL takes it.
 #[derive(Serialize)]
 struct Row<'a> {
     channel: &'a str,
@@ -88,10 +91,6 @@ pub struct Kept {
 
 impl<'a> Row<'a> {
     fn of(call: &'a Call) -> Result<Self, StoreError> {
-        let parts = Parts {
-            request: call.request.as_ref(),
-            response: call.response.as_ref(),
-        };
         Ok(Self {
             channel: call.channel.as_str(),
             id: &call.id,
@@ -104,27 +103,57 @@ impl<'a> Row<'a> {
             micros: call.micros,
             trace_id: call.trace_id.as_deref(),
             path_family: call.path_family.as_deref(),
-            body: json(&parts)?,
+            body: body(call)?,
         })
     }
+}
 
-    /// In the order of SQLite's `keep_calls.sql`.
-    fn values(&self) -> impl Serialize {
-        (
-            self.channel,
-            self.id,
-            self.at,
-            self.caller,
-            self.version,
-            self.result,
-            self.status,
-            self.reason,
-            self.micros,
-            self.trace_id,
-            self.path_family,
-            &self.body,
-        )
+fn body(call: &Call) -> Result<String, StoreError> {
+    json(&Parts {
+        request: call.request.as_ref(),
+        response: call.response.as_ref(),
+    })
+}
+
+/// How many calls one statement of SQLite keeps; each size is prepared once.
+const SIZES: [usize; 5] = [1000, 250, 50, 10, 1];
+
+/// Statements of SQLite for so many calls each.
+static STATEMENTS: LazyLock<[String; SIZES.len()]> = LazyLock::new(|| {
+    SIZES.map(|calls| {
+        let rows = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; calls].join(", ");
+        let begin = include_str!("../queries/sqlite/keep_calls.sql").trim_end();
+        format!("{begin} values {rows} on conflict (channel, id) do nothing")
+    })
+});
+
+/// A statement that keeps some calls.
+fn keeps<'a>(
+    text: &'static str,
+    calls: &'a [Call],
+    now: Timestamp,
+) -> Result<Statement<'a>, StoreError> {
+    let mut statement = sqlx::query(text);
+    for call in calls {
+        statement = statement
+            .bind(call.channel.as_str())
+            .bind(&*call.id)
+            .bind(call.at.millis())
+            .bind(&*call.caller)
+            .bind(call.version.as_deref())
+            .bind(call.result.name())
+            .bind(call.status.map(i64::from))
+            .bind(call.reason.as_deref())
+            .bind(
+                call.micros
+                    .map(|micros| i64::try_from(micros).unwrap_or(i64::MAX)),
+            )
+            .bind(call.trace_id.as_deref())
+            .bind(call.path_family.as_deref())
+            .bind(body(call)?)
+            .bind(now.millis());
     }
+    Ok(statement)
 }
 
 impl Records {
@@ -133,32 +162,46 @@ impl Records {
     /// # Errors
     /// [`StoreError::Unavailable`]: then none is kept.
     pub async fn keep_calls(&self, calls: &[Call], now: Timestamp) -> Result<Kept, StoreError> {
-        let rows: Result<Vec<Row<'_>>, StoreError> = calls.iter().map(Row::of).collect();
-        let rows = rows?;
-        let (text, rows) = if self.db.is_sqlite() {
-            let rows: Vec<_> = rows.iter().map(Row::values).collect();
-            let text = include_str!("../queries/sqlite/keep_calls.sql");
-            (text, json(&rows)?)
-        } else {
-            let text = include_str!("../queries/postgres/keep_calls.sql");
-            (text, json(&rows)?)
+        let kept = match self.db.is_sqlite() {
+            true => self.keep_in_sqlite(calls, now).await?,
+            false => self.keep_in_postgres(calls, now).await?,
         };
-        let statement = sqlx::query(text).bind(rows).bind(now.millis());
+        let all = kept.new > 0 && kept.new == calls.len() as u64;
+        Ok(Kept {
+            places: kept.places.filter(|_| all),
+            ..kept
+        })
+    }
+
+    async fn keep_in_sqlite(&self, calls: &[Call], now: Timestamp) -> Result<Kept, StoreError> {
+        let (mut statements, mut rest) = (Vec::new(), calls);
+        for (size, text) in SIZES.iter().zip(STATEMENTS.iter()) {
+            while let Some((some, behind)) = rest.split_at_checked(*size) {
+                statements.push(keeps(text, some, now)?);
+                rest = behind;
+            }
+        }
+        let (changed, last) = self.db.write_numbered(statements).await?;
+        let new = changed.iter().sum();
+        // SQLite numbers the rows of one transaction without a gap.
+        let last = u64::try_from(last).ok();
+        let first = last.and_then(|last| Some(last.checked_sub(new)? + 1));
+        let places = first
+            .zip(last)
+            .map(|(first, last)| (first..=last).collect());
+        Ok(Kept { new, places })
+    }
+
+    async fn keep_in_postgres(&self, calls: &[Call], now: Timestamp) -> Result<Kept, StoreError> {
+        let rows: Result<Vec<Row<'_>>, StoreError> = calls.iter().map(Row::of).collect();
+        let statement = sqlx::query(include_str!("../queries/postgres/keep_calls.sql"))
+            .bind(json(&rows?)?)
+            .bind(now.millis());
         let read = |row: &Fields<'_>| {
-            let (new, last) = (row.count("kept")?, row.int_if_any("last")?);
-            let places: Option<Vec<u64>> = match row.text_if_any("places")? {
-                Some(_) => Some(row.json("places")?),
-                // SQLite numbers the rows of one statement without a gap.
-                None => last.and_then(|last| {
-                    let last = u64::try_from(last).ok()?;
-                    Some((last.checked_sub(new)? + 1..=last).collect())
-                }),
-            };
-            let all = new == calls.len() as u64;
-            Ok(Kept {
-                new,
-                places: places.filter(|_| all && new > 0),
-            })
+            let places = row.text_if_any("places")?;
+            let places = places.map(|_| row.json("places")).transpose()?;
+            let new = row.count("kept")?;
+            Ok(Kept { new, places })
         };
         let kept = self.db.write_and_read(statement, read).await?.pop();
         kept.ok_or_else(|| StoreError::Corrupt("no word of what was kept".to_owned()))

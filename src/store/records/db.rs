@@ -9,7 +9,7 @@ use rules::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyArguments, AnyPoolOptions, AnyRow};
-use sqlx::{Any, AnyPool, Executor as _, Row as _, query::Query};
+use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Row as _, query::Query};
 
 use super::StoreError;
 use crate::store::sqlite::{BUSY_TIMEOUT, CHECKPOINT_PAGES, Turn};
@@ -94,13 +94,23 @@ impl Db {
     ) -> Result<Vec<u64>, StoreError> {
         let _turn = self.turn().await;
         let mut transaction = self.writer.begin().await.map_err(broken)?;
-        let mut changed = Vec::new();
-        for statement in statements {
-            let done = statement.execute(&mut *transaction).await;
-            changed.push(done.map_err(broken)?.rows_affected());
-        }
+        let changed = execute_all(statements, &mut transaction).await?;
         transaction.commit().await.map_err(broken)?;
         Ok(changed)
+    }
+
+    /// The same with SQLite, and the number that the last new row has.
+    pub(super) async fn write_numbered(
+        &self,
+        statements: Vec<Statement<'_>>,
+    ) -> Result<(Vec<u64>, i64), StoreError> {
+        let _turn = self.turn().await;
+        let mut transaction = self.writer.begin().await.map_err(broken)?;
+        let changed = execute_all(statements, &mut transaction).await?;
+        let last = sqlx::query_scalar("select last_insert_rowid()");
+        let last = last.fetch_one(&mut *transaction).await.map_err(broken)?;
+        transaction.commit().await.map_err(broken)?;
+        Ok((changed, last))
     }
 
     /// Like [`Self::write`], where another row may have the same name.
@@ -149,6 +159,19 @@ impl Db {
             None => None,
         }
     }
+}
+
+/// The number of rows that each statement changed.
+async fn execute_all(
+    statements: Vec<Statement<'_>>,
+    connection: &mut AnyConnection,
+) -> Result<Vec<u64>, StoreError> {
+    let mut changed = Vec::with_capacity(statements.len());
+    for statement in statements {
+        let done = statement.execute(&mut *connection).await;
+        changed.push(done.map_err(broken)?.rows_affected());
+    }
+    Ok(changed)
 }
 
 async fn fetch<T>(
