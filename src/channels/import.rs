@@ -3,24 +3,30 @@
 //!
 //! Lines that do not fit are counted and listed, and do not keep the others out. A line's id is made of
 //! its number and its contents, so the same log again changes nothing, and an import that broke off is
-//! simply started again.
+//! simply started again. While the database writes, the next lines are read, checked and masked.
 
 use std::fs::File;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use actix_web::rt::task::spawn_blocking;
+use anyhow::Context as _;
 use clap::Args;
+use rules::channels::Limits;
 use rules::channels::access_log::{Counts, Format, Import, Line, Report};
-use rules::channels::{Limits, NewCall};
 use rules::ids::ChannelId;
+use tokio::sync::mpsc;
 
 use super::follow;
 use super::taker::Taker;
 use crate::cli::Failure;
 
 /// Bytes read at a time.
-const PIECE: usize = 1024 * 1024;
+const PIECE: usize = 256 * 1024;
+
+/// Pieces that are read ahead.
+const AHEAD: usize = 4;
 
 /// Lines of a table that are printed; `--json` has them all.
 const SHOWN: usize = 10;
@@ -67,7 +73,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
             .map_err(|fault| Failure::BadInput(format!("--format: {fault}")))?,
     };
     let bad = |why: std::io::Error| Failure::BadInput(format!("{}: {why}", options.file.display()));
-    let mut file = File::open(&options.file).map_err(bad)?;
+    let file = File::open(&options.file).map_err(bad)?;
     let total = file.metadata().map_err(bad)?.len();
     let mut taker = Taker::of(&options).await?;
     let limits = Limits::default();
@@ -76,17 +82,24 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         follow::run(&options, &mut log, &mut taker).await?;
         return print(&options, &log.report(), taker.finish().await?);
     }
-    let mut piece = vec![0; PIECE];
-    loop {
-        let read = file.read(&mut piece).map_err(bad)?;
-        let told = calls_of(&mut log, &piece[..read], taker.takes());
-        taker.take(told).await?;
-        progress(log.progress().0, total);
-        if read == 0 {
-            break;
+    let log = Reading { file, log, total };
+    let report = match &mut taker {
+        Taker::Nowhere => log.hand(|_| Ok(()), async |_| Ok(())).await,
+        Taker::Server(server) => {
+            let told = |line: &Line<'_>| Ok(line.told());
+            log.hand(told, async |told| server.take(&told).await).await
         }
-    }
-    let report = log.report();
+        Taker::Database(database) => {
+            let checks = database.checks();
+            let checked = move |line: &Line<'_>| checks.call(line);
+            log.hand(checked, async |calls| database.keep(&calls).await)
+                .await
+        }
+    };
+    let report = report.map_err(|cause| match cause.downcast() {
+        Ok(why) => bad(why),
+        Err(cause) => cause.into(),
+    })?;
     print(&options, &report, taker.finish().await?)?;
     match report.lines > 0 && report.good == 0 {
         true => Err(Failure::BadInput(format!(
@@ -98,20 +111,77 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     }
 }
 
-/// The calls of a piece of a log; an empty piece is its end.
-pub(super) fn calls_of(log: &mut Import, piece: &[u8], wanted: bool) -> Vec<NewCall> {
-    let mut told = Vec::new();
-    let mut each = |line: &Line<'_>| {
-        if wanted {
-            told.push(line.told());
+/// What is made of each line of a piece of a log; an empty piece is its end.
+///
+/// # Errors
+/// Of a line nothing can be made.
+pub(super) fn calls_of<C, E>(
+    log: &mut Import,
+    piece: &[u8],
+    mut make: impl FnMut(&Line<'_>) -> Result<C, E>,
+) -> Result<Vec<C>, E> {
+    let (mut made, mut fault) = (Vec::new(), None);
+    let mut each = |line: &Line<'_>| match make(line) {
+        Ok(call) => {
+            made.push(call);
+            ControlFlow::Continue(())
         }
-        ControlFlow::Continue(())
+        Err(cause) => {
+            fault = Some(cause);
+            ControlFlow::Break(())
+        }
     };
     let _ = match piece {
         [] => log.finish(&mut each),
         _ => log.feed(piece, &mut each),
     };
-    told
+    fault.map_or(Ok(made), Err)
+}
+
+/// A log that is read on a thread of its own, while what was read before is taken.
+struct Reading {
+    file: File,
+    log: Import,
+    total: u64,
+}
+
+impl Reading {
+    /// Makes something of every line, and hands it over piece by piece.
+    ///
+    /// # Errors
+    /// The log cannot be read, of a line nothing can be made, or what was made is not taken. What was
+    /// taken before stays so.
+    async fn hand<C: Send + 'static>(
+        self,
+        make: impl FnMut(&Line<'_>) -> anyhow::Result<C> + Send + 'static,
+        mut take: impl AsyncFnMut(Vec<C>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Report> {
+        let total = self.total;
+        let (hand, mut pieces) = mpsc::channel(AHEAD);
+        let reading = spawn_blocking(move || self.read(make, &hand));
+        while let Some((made, done)) = pieces.recv().await {
+            take(made).await?;
+            progress(done, total);
+        }
+        reading.await.context("the log is read no more")?
+    }
+
+    fn read<C>(
+        mut self,
+        mut make: impl FnMut(&Line<'_>) -> anyhow::Result<C>,
+        hand: &mpsc::Sender<(Vec<C>, u64)>,
+    ) -> anyhow::Result<Report> {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = self.file.read(&mut piece)?;
+            let made = calls_of(&mut self.log, &piece[..read], &mut make)?;
+            let handed = hand.blocking_send((made, self.log.progress().0));
+            // Whoever takes nothing any more says why.
+            if read == 0 || handed.is_err() {
+                return Ok(self.log.report());
+            }
+        }
+    }
 }
 
 /// How far it is, on a terminal only.

@@ -8,7 +8,11 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::rt::task::JoinHandle;
 use actix_web::web::Bytes;
+use actors::clock::SystemClock;
+use actors::ports::Clock as _;
 use anyhow::{Context as _, anyhow, bail};
+use rules::channels::access_log::Line;
+use rules::channels::seen::Keeping;
 use rules::channels::{Call, Limits, Masking, NewCall};
 use rules::ids::ChannelId;
 
@@ -80,16 +84,15 @@ impl Taker {
         })))
     }
 
-    pub(super) const fn takes(&self) -> bool {
-        !matches!(self, Self::Nowhere)
-    }
-
     /// Hands calls over; some may be under way afterwards.
-    pub(super) async fn take(&mut self, told: Vec<NewCall>) -> anyhow::Result<()> {
+    pub(super) async fn take(&mut self, told: &[NewCall]) -> anyhow::Result<()> {
         match self {
             Self::Nowhere => Ok(()),
-            Self::Server(server) => server.take(&told).await,
-            Self::Database(database) => database.take(told).await,
+            Self::Server(server) => server.take(told).await,
+            Self::Database(database) => {
+                let calls = database.checks().checked(told)?;
+                database.keep(&calls).await
+            }
         }
     }
 
@@ -125,7 +128,7 @@ impl Taker {
 }
 
 impl Server {
-    async fn take(&mut self, told: &[NewCall]) -> anyhow::Result<()> {
+    pub(super) async fn take(&mut self, told: &[NewCall]) -> anyhow::Result<()> {
         let mut body = String::with_capacity(BODY_BYTES + 4096);
         for (n, call) in told.iter().enumerate() {
             let line = serde_json::to_string(call)?;
@@ -165,20 +168,45 @@ async fn send(client: &HttpClient, path: &str, body: Bytes) -> anyhow::Result<u6
 }
 
 impl Database {
-    async fn take(&mut self, told: Vec<NewCall>) -> anyhow::Result<()> {
-        let calls = checked(&self.watched.id, told, &self.limits)?;
-        self.new += self.channels.record(&self.watched, &calls).await?;
+    pub(super) fn checks(&self) -> Checks {
+        Checks {
+            channel: self.watched.id.clone(),
+            limits: self.limits,
+            keeping: Keeping::new(Masking::default()),
+        }
+    }
+
+    pub(super) async fn keep(&mut self, calls: &[Call]) -> anyhow::Result<()> {
+        self.new += self.channels.record(&self.watched, calls).await?;
         Ok(())
     }
 }
 
-fn checked(channel: &ChannelId, told: Vec<NewCall>, limits: &Limits) -> anyhow::Result<Vec<Call>> {
-    use actors::ports::Clock as _;
-    let (now, masking) = (actors::clock::SystemClock.now(), Masking::default());
-    let calls = told.into_iter().map(|call| {
-        // Each line has an id.
-        let call = call.checked(channel, String::new, limits, &masking, now);
-        call.map_err(|fault| anyhow!("a line cannot be kept: {fault}"))
-    });
-    calls.collect()
+/// What calls are checked and masked by before they come into the database.
+pub(super) struct Checks {
+    channel: ChannelId,
+    limits: Limits,
+    keeping: Keeping,
+}
+
+impl Checks {
+    /// The call of a line.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub(super) fn call(&self, line: &Line<'_>) -> anyhow::Result<Call> {
+        let from = self.limits.fails_from_status;
+        let call = line.call(&self.keeping, &self.channel, from, SystemClock.now());
+        call.map_err(|fault| anyhow!("line {} cannot be kept: {fault}", line.number))
+    }
+
+    fn checked(&self, told: &[NewCall]) -> anyhow::Result<Vec<Call>> {
+        let (now, masking) = (SystemClock.now(), self.keeping.masking());
+        let calls = told.iter().cloned().map(|call| {
+            // Each line has an id.
+            let call = call.checked(&self.channel, String::new, &self.limits, masking, now);
+            call.map_err(|fault| anyhow!("a line cannot be kept: {fault}"))
+        });
+        calls.collect()
+    }
 }
