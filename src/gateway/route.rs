@@ -11,7 +11,6 @@ use actix_web::http::header as ours;
 use hyper::header::{HeaderName, HeaderValue};
 use rules::channels::access::Access;
 use rules::channels::{Channel, Maintenance, Upstream};
-use rules::machine::Machine as _;
 use rules::time::Timestamp;
 use tokio::sync::watch;
 
@@ -25,8 +24,7 @@ use crate::web::error::Problem;
 
 /// What a call is checked against.
 pub(super) struct Route {
-    /// The channel's sequence number when this was read.
-    seq: u64,
+    /// Tells of the channel's journal since this was read.
     changed: watch::Receiver<u64>,
     pub(super) live: Arc<Live>,
     /// Where its calls are laid down, and the channel's number there.
@@ -40,7 +38,8 @@ pub(super) struct Route {
 
 impl Route {
     fn is_fresh(&self) -> bool {
-        *self.changed.borrow() == self.seq
+        // A look that takes no lock, since all threads look at each call.
+        !self.changed.has_changed().unwrap_or(false)
     }
 
     pub(super) fn under_maintenance(&self, at: Timestamp) -> bool {
@@ -82,7 +81,6 @@ pub(super) struct Worker {
 
 /// What is read of a channel.
 struct Read {
-    seq: u64,
     access: Access,
     fails_from_status: u16,
     maintenance: Option<Maintenance>,
@@ -94,7 +92,6 @@ impl Read {
     fn of(channel: &Channel) -> Option<Self> {
         let setup = channel.setup()?;
         Some(Self {
-            seq: channel.seq(),
             access: channel.access().clone(),
             fails_from_status: setup.limits.fails_from_status,
             maintenance: channel.maintenance().cloned(),
@@ -124,7 +121,8 @@ impl Worker {
         }
         let live = id.parse().ok().and_then(|id| gateway.live(&id));
         let live = live.ok_or_else(|| unknown_channel(id))?;
-        let changed = live.watched.desk.changed();
+        let mut changed = live.watched.desk.changed();
+        changed.mark_unchanged();
         let read = live.watched.desk.read(|channel, _| Read::of(channel)).await;
         let read = read.ok_or_else(Problem::unavailable)?;
         let read = read.ok_or_else(|| unknown_channel(id))?;
@@ -140,7 +138,6 @@ impl Worker {
         };
         let shelf = self.shelf.get_or_init(|| gateway.recorder.shelf());
         let route = Rc::new(Route {
-            seq: read.seq,
             changed,
             number: shelf.number_of(&live),
             shelf: Arc::clone(shelf),
