@@ -290,7 +290,9 @@ async fn sign_ins(app: &App, hall: &HallId) -> anyhow::Result<SignIns> {
 async fn forget_unused(devices: Arc<Devices>, started: Timestamp) {
     actix_web::rt::time::sleep(TO_COME_BACK).await;
     let earlier = devices.rows().into_iter().filter(|device| {
-        let ours = [SCREEN, KIOSK].iter().any(|name| device.id.starts_with(name));
+        let ours = [SCREEN, KIOSK]
+            .iter()
+            .any(|name| device.id.starts_with(name));
         ours && device.created_at < started && device.seen_at.is_none_or(|at| at < started)
     });
     for device in earlier {
