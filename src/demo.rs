@@ -277,12 +277,13 @@ async fn sign_ins(app: &App, hall: &HallId) -> anyhow::Result<SignIns> {
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
     }
+    let started = app.now();
     let signs = SignIns {
-        screen: device(app, hall, SCREEN, Role::Screen).await?,
-        kiosk: device(app, hall, KIOSK, Role::Kiosk).await?,
+        screen: device(app, hall, SCREEN, Role::Screen, started).await?,
+        kiosk: device(app, hall, KIOSK, Role::Kiosk, started).await?,
         password,
     };
-    actix_web::rt::spawn(forget_unused(app.devices.clone(), app.now()));
+    actix_web::rt::spawn(forget_unused(app.devices.clone(), started));
     Ok(signs)
 }
 
@@ -304,14 +305,19 @@ async fn forget_unused(devices: Arc<Devices>, started: Timestamp) {
 
 /// A new token for each start, beside those of the latest starts: a screen that stayed open comes
 /// back to life.
-async fn device(app: &App, hall: &HallId, name: &str, kind: Role) -> anyhow::Result<String> {
+async fn device(
+    app: &App,
+    hall: &HallId,
+    name: &str,
+    kind: Role,
+    started: Timestamp,
+) -> anyhow::Result<String> {
     let rows = app.devices.rows();
     let earlier = rows.iter().filter(|device| device.id.starts_with(name));
     for device in earlier.rev().skip(STARTS_REMEMBERED) {
         app.devices.remove(&device.id).await?;
     }
-    let now = app.now();
-    let id = format!("{name}-{}", now.millis());
+    let id = format!("{name}-{}", started.millis());
     let place = Place {
         name: name.to_owned(),
         zone: None,
@@ -319,7 +325,7 @@ async fn device(app: &App, hall: &HallId, name: &str, kind: Role) -> anyhow::Res
     };
     Ok(app
         .devices
-        .add(id, kind, hall.to_string(), place, now)
+        .add(id, kind, hall.to_string(), place, started)
         .await?)
 }
 
