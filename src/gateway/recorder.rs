@@ -47,12 +47,13 @@ pub struct Recorded {
 /// What the writer shares with all others.
 #[derive(Default)]
 struct Shared {
-    hall: Mutex<Hall>,
+    store: Mutex<Storeroom>,
     writer: Arc<Notify>,
 }
 
+/// The shelves, and what became of the calls that lay there.
 #[derive(Default)]
-struct Hall {
+struct Storeroom {
     shelves: Vec<Arc<Shelf>>,
     /// To be answered when everything before is written.
     flushes: Vec<oneshot::Sender<()>>,
@@ -63,12 +64,12 @@ struct Hall {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Hall> {
-        self.hall.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Storeroom> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Hall {
+impl Storeroom {
     /// Calls on each shelf.
     fn lying(&self) -> impl Iterator<Item = usize> {
         let shelves = self.shelves.iter();
@@ -110,12 +111,12 @@ impl Recorder {
     }
 
     pub(super) fn figures(&self) -> Recorded {
-        let hall = self.0.lock();
-        let lost = hall.shelves.iter().map(|shelf| shelf.lock().lost);
+        let store = self.0.lock();
+        let lost = store.shelves.iter().map(|shelf| shelf.lock().lost);
         Recorded {
-            waiting: hall.fetched + hall.lying().sum::<usize>(),
-            kept: hall.kept,
-            lost: hall.lost + lost.sum::<u64>(),
+            waiting: store.fetched + store.lying().sum::<usize>(),
+            kept: store.kept,
+            lost: store.lost + lost.sum::<u64>(),
         }
     }
 }
@@ -158,17 +159,17 @@ impl Writer {
 
     /// Small writes cost as much as large ones: only a whole batch, and whoever waits, is not kept waiting.
     fn is_pressed(&self) -> bool {
-        let hall = self.shared.lock();
-        !hall.flushes.is_empty() || hall.lying().sum::<usize>() >= BATCH
+        let store = self.shared.lock();
+        !store.flushes.is_empty() || store.lying().sum::<usize>() >= BATCH
     }
 
     /// Fetches what lies on the shelves into as many empty rows; gives back who waits for that.
     fn fetch(&self, fetched: &mut Vec<Fetched>) -> Vec<oneshot::Sender<()>> {
-        let mut hall = self.shared.lock();
-        hall.let_go_of_dead();
-        fetched.resize_with(hall.shelves.len(), Fetched::default);
-        hall.fetched = fetch(&hall.shelves, fetched);
-        std::mem::take(&mut hall.flushes)
+        let mut store = self.shared.lock();
+        store.let_go_of_dead();
+        fetched.resize_with(store.shelves.len(), Fetched::default);
+        store.fetched = fetch(&store.shelves, fetched);
+        std::mem::take(&mut store.flushes)
     }
 
     /// Writes calls in the order in which they ended.
@@ -224,17 +225,17 @@ impl Writer {
 
     /// Calls wait no longer: they are kept, or they are lost.
     fn written(&self, calls: usize, kept: bool) {
-        let mut hall = self.shared.lock();
-        hall.fetched -= calls;
+        let mut store = self.shared.lock();
+        store.fetched -= calls;
         let count = match kept {
-            true => &mut hall.kept,
-            false => &mut hall.lost,
+            true => &mut store.kept,
+            false => &mut store.lost,
         };
         *count += calls as u64;
     }
 }
 
-impl Hall {
+impl Storeroom {
     /// Forgets empty shelves whose threads are gone.
     fn let_go_of_dead(&mut self) {
         let lost = &mut self.lost;
