@@ -23,10 +23,10 @@ use super::taker::Taker;
 use crate::cli::Failure;
 
 /// Bytes read at a time.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 1024 * 1024;
 
 /// Pieces that are read ahead.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 
 /// Lines of a table that are printed; `--json` has them all.
 const SHOWN: usize = 10;

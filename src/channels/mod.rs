@@ -219,18 +219,31 @@ impl Channels {
     pub async fn record(&self, watched: &Watched, calls: &[Call]) -> Result<u64, StoreError> {
         let mut new = 0;
         for some in calls.chunks(AT_ONCE) {
-            // Places rise in the order of commits only while one writes at a time: a place that came late
-            // would lie behind what is counted already.
-            let mut counting = watched.counting.lock().await;
-            let kept = self.records.keep_calls(some, SystemClock.now()).await?;
-            new += kept.new;
-            if kept.new > 0
-                && let Err(cause) = self.count_kept(watched, &mut counting, some, kept).await
-            {
-                // They are safe; the next count takes them along.
-                counting.whole = false;
-                warn!(channel = %watched.id, %cause, "calls kept but not counted yet");
-            }
+            new += self.record_at_once(watched, some).await?;
+        }
+        Ok(new)
+    }
+
+    /// The same in one transaction, however many they are: for who keeps nobody waiting meanwhile.
+    ///
+    /// # Errors
+    /// The history cannot be written; then none is kept.
+    pub async fn record_at_once(
+        &self,
+        watched: &Watched,
+        calls: &[Call],
+    ) -> Result<u64, StoreError> {
+        // Places rise in the order of commits only while one writes at a time: a place that came late
+        // would lie behind what is counted already.
+        let mut counting = watched.counting.lock().await;
+        let kept = self.records.keep_calls(calls, SystemClock.now()).await?;
+        let new = kept.new;
+        if new > 0
+            && let Err(cause) = self.count_kept(watched, &mut counting, calls, kept).await
+        {
+            // They are safe; the next count takes them along.
+            counting.whole = false;
+            warn!(channel = %watched.id, %cause, "calls kept but not counted yet");
         }
         Ok(new)
     }

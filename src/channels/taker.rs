@@ -177,7 +177,9 @@ impl Database {
     }
 
     pub(super) async fn keep(&mut self, calls: &[Call]) -> anyhow::Result<()> {
-        self.new += self.channels.record(&self.watched, calls).await?;
+        if !calls.is_empty() {
+            self.new += self.channels.record_at_once(&self.watched, calls).await?;
+        }
         Ok(())
     }
 }

@@ -343,7 +343,7 @@ fn every_line_of_the_recorded_log_is_a_call_that_may_be_kept() {
         96
     );
     let first = &calls[0];
-    assert!(first.id.starts_with("L1-"), "{}", first.id);
+    assert!(first.id.starts_with("L0000000001-"), "{}", first.id);
     assert_eq!(
         (first.caller.as_str(), first.status),
         ("83.149.9.0", Some(200))

@@ -159,7 +159,8 @@ pub struct LineId(u64, u64);
 
 impl std::fmt::Display for LineId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "L{}-{:016x}", self.0, self.1)
+        // Of one length, so that they rise and an index of them only grows at its end.
+        write!(f, "L{:010}-{:016x}", self.0, self.1)
     }
 }
 
