@@ -8,7 +8,6 @@
 //!   keeper task: load, start, wait until it is gone, load again
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -20,6 +19,7 @@ use rules::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
+use crate::answers::{Answers, Reused};
 use crate::journal::{AppendError, Journal};
 use crate::ports::{
     Append, Clock, Entry, IdempotencyKey, PortError, Rejected, Store, StreamId, decode,
@@ -38,9 +38,6 @@ const SNAPSHOT_EVERY: u64 = 2000;
 /// An event is about so many bytes: a snapshot is written when the events since the last one weigh
 /// as much as the snapshot did, so that writing snapshots costs each event about the same.
 const EVENT_BYTES: u64 = 300;
-
-/// Answers remembered for repeated keys; older ones are found in the journal.
-const ANSWERS_KEPT: usize = 512;
 
 /// How long a desk that ended waits before it is built again.
 const REBUILD_AFTER: Duration = Duration::from_millis(100);
@@ -361,34 +358,6 @@ pub async fn load<M: Machine>(
     })
 }
 
-/// Answers of late, by key.
-struct Answers<M: Machine> {
-    by_key: BTreeMap<String, (String, Arc<Done<M>>)>,
-    order: VecDeque<String>,
-}
-
-impl<M: Machine> Answers<M> {
-    fn keep(&mut self, key: IdempotencyKey, done: Arc<Done<M>>) {
-        self.order.push_back(key.key.clone());
-        self.by_key.insert(key.key, (key.fingerprint, done));
-        if self.order.len() > ANSWERS_KEPT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.by_key.remove(&oldest);
-        }
-    }
-
-    fn find(&self, key: Option<&IdempotencyKey>) -> Option<Submitted<M>> {
-        let key = key?;
-        let (fingerprint, done) = self.by_key.get(&key.key)?;
-        Some(if *fingerprint == key.fingerprint {
-            Ok(again(done.recorded.clone()))
-        } else {
-            Err(SubmitError::KeyReused)
-        })
-    }
-}
-
 /// The answer to a repeat.
 fn again<M: Machine>(recorded: Vec<Recorded<M::Event>>) -> Arc<Done<M>> {
     Arc::new(Done {
@@ -405,7 +374,7 @@ pub struct DeskActor<M: Machine> {
     epoch: i64,
     journal: Journal,
     clock: Arc<dyn Clock>,
-    answers: Answers<M>,
+    answers: Answers<Done<M>>,
     /// Sequence number and bytes of the last snapshot.
     snapshot: (u64, u64),
     changed: Arc<watch::Sender<u64>>,
@@ -431,10 +400,7 @@ impl<M: Machine> DeskActor<M> {
             epoch: loaded.epoch,
             journal,
             clock,
-            answers: Answers {
-                by_key: BTreeMap::new(),
-                order: VecDeque::new(),
-            },
+            answers: Answers::default(),
             snapshot: loaded.snapshot,
             changed,
             updated: false,
@@ -445,8 +411,11 @@ impl<M: Machine> DeskActor<M> {
 
     /// First what fell due, then the command, each in its own write.
     fn submit(&mut self, submit: Submit<M>) -> Step<Self, Submitted<M>> {
-        if let Some(answer) = self.answers.find(submit.key.as_ref()) {
-            return answered(answer);
+        if let Some(known) = self.answers.find(submit.key.as_ref()) {
+            return answered(match known {
+                Ok(done) => Ok(again(done.recorded.clone())),
+                Err(Reused) => Err(SubmitError::KeyReused),
+            });
         }
         let now = self.clock.now();
         self.machine.advance(now);

@@ -27,6 +27,7 @@
 //! * [`ports`], [`memory`], [`clock`]: what is needed from the world, and what needs nothing.
 
 pub mod alert_desk;
+mod answers;
 pub mod city;
 pub mod clock;
 pub mod demo;

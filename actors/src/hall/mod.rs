@@ -10,7 +10,7 @@
 mod load;
 mod publish;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use rules::ids::{ServiceId, TicketId, Token, WindowId};
 use rules::time::Timestamp;
 use tracing::{error, info, warn};
 
+use crate::answers::{Answers, Reused};
 use crate::city::{CityActor, HallChanged};
 use crate::hub::{OpenTopic, ScreenHub, Shape, TakeSnapshot};
 use crate::journal::{AppendError, Journal};
@@ -41,9 +42,6 @@ const MAILBOX: usize = 256;
 /// many tickets waits for as many events as its tickets have had, so that writing snapshots costs each
 /// event about the same, however long the day.
 const SNAPSHOT_EVERY: u64 = 2000;
-
-/// Answers remembered for repeated keys; older ones are found in the journal.
-const ANSWERS_KEPT: usize = 512;
 
 /// Figures on boards are gathered for so long; calls are not. With the frame's own way to the last of
 /// a thousand screens it stays below a tenth of a second.
@@ -185,31 +183,12 @@ pub struct Tools {
     pub children: Arc<Children>,
 }
 
-/// Answers of late, by key.
-#[derive(Default)]
-struct Answers {
-    by_key: BTreeMap<String, (String, Arc<Done>)>,
-    order: VecDeque<String>,
-}
-
-impl Answers {
-    fn keep(&mut self, key: IdempotencyKey, done: Arc<Done>) {
-        self.order.push_back(key.key.clone());
-        self.by_key.insert(key.key, (key.fingerprint, done));
-        if self.order.len() > ANSWERS_KEPT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.by_key.remove(&oldest);
-        }
-    }
-}
-
 pub struct HallActor {
     hall: Hall,
     epoch: i64,
     tools: Tools,
     topic: String,
-    answers: Answers,
+    answers: Answers<Done>,
     watched: BTreeMap<TicketId, Token>,
     snapshot_seq: u64,
     wake: Option<SpawnHandle>,
@@ -295,15 +274,12 @@ impl HallActor {
     }
 
     fn known_answer(&self, key: Option<&IdempotencyKey>) -> Option<Submitted> {
-        let key = key?;
-        let (fingerprint, done) = self.answers.by_key.get(&key.key)?;
-        Some(if *fingerprint == key.fingerprint {
-            Ok(Arc::new(Done {
+        Some(match self.answers.find(key)? {
+            Ok(done) => Ok(Arc::new(Done {
                 replayed: true,
                 ..(**done).clone()
-            }))
-        } else {
-            Err(SubmitError::KeyReused)
+            })),
+            Err(Reused) => Err(SubmitError::KeyReused),
         })
     }
 
