@@ -80,6 +80,27 @@ impl<'a> ItemRow<'a> {
     }
 }
 
+/// What a ticket is found by that seldom changes, for the statement of SQLite that writes it only
+/// where it does.
+#[derive(Serialize)]
+pub(super) struct FiledRow<'a> {
+    hall: &'a str,
+    id: u64,
+    day: &'a str,
+    person: Option<&'a str>,
+}
+
+impl<'a> FiledRow<'a> {
+    pub(super) fn of(ticket: &'a TicketRow<'_>) -> Self {
+        Self {
+            hall: ticket.hall,
+            id: ticket.id,
+            day: &ticket.day,
+            person: ticket.person.as_deref(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct TicketRow<'a> {
     hall: &'a str,

@@ -23,7 +23,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::store::batch::{Plan, Used};
 use crate::store::rows::{
-    EventFields, KeyFields, Rows, json, key_questions, number, recorded, signed, unavailable, used,
+    EventFields, FiledRow, KeyFields, Rows, json, key_questions, number, recorded, signed,
+    unavailable, used,
 };
 
 /// Older ones may corrupt a write-ahead log that several connections share.
@@ -35,7 +36,7 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pages kept in memory per connection, as kibibytes below zero: the open day's tickets and the
 /// upper levels of the indexes fit.
-const CACHE_SIZE: &str = "-32000";
+pub(super) const CACHE_SIZE: &str = "-32000";
 
 /// Pages of write-ahead log (32 MiB) before they are carried into the file. The pages at the end of
 /// each hall's events change with every batch; carried seldom, they are carried once for many.
@@ -342,13 +343,15 @@ async fn write_batch(
 ) -> Result<Result<(), sqlx::Error>, PortError> {
     let tickets = json(&rows.tickets)?;
     let crossing = if rows.may_cross { &tickets } else { "[]" };
-    let statement = sqlx::query("insert into batches values ($1, $2, $3, $4, $5, $6, $7)")
+    let filed: Vec<_> = rows.tickets.iter().map(FiledRow::of).collect();
+    let statement = sqlx::query("insert into batches values ($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(steps)
         .bind(owner)
         .bind(json(&rows.events)?)
         .bind(json(&rows.keys)?)
         .bind(crossing.to_owned())
         .bind(tickets)
+        .bind(json(&filed)?)
         .bind(json(&rows.items)?);
     Ok(statement.execute(writer).await.map(drop))
 }

@@ -15,7 +15,7 @@ use actors::ports::{
 };
 use hallkeeper::store::records::{
     AccountRow, AuditEntry, AuditFilter, CallToCount, Claim, ClosedLoop, DeviceRow, HallTicket,
-    InvitationRow, ItemFilter, ItemSort, OccupancyRow, SessionRow, StoreError, TagRow,
+    InvitationRow, ItemFilter, ItemSort, Kept, OccupancyRow, SessionRow, StoreError, TagRow,
     TelemetryFilter, TicketFilter, TicketSort, UsageRow,
 };
 use hallkeeper::store::{Records, Stores, open};
@@ -131,6 +131,7 @@ macro_rules! of_the_records {
             two_tickets_may_change_windows_crosswise,
             one_window_never_has_two_tickets,
             a_number_carried_over_may_be_given_out_again,
+            a_ticket_is_found_where_it_is_filed_now,
             a_refused_append_leaves_no_ticket,
             a_ticket_is_read_back_as_it_was_written,
             an_item_is_kept_as_it_was_last_written,
@@ -403,6 +404,27 @@ async fn a_number_carried_over_may_be_given_out_again(bench: Bench) {
     again.number = carried.number;
     again.day = carried.day;
     commit_one(&bench, hall.with(3, vec![again])).await;
+}
+
+async fn a_ticket_is_found_where_it_is_filed_now(bench: Bench) {
+    let hall = Hall::taken(&bench, "H1").await;
+    let mut filed = ticket(1);
+    let before = filed.day;
+    commit_one(&bench, hall.with(1, vec![filed.clone()])).await;
+    filed.day = day("2026-11-03");
+    filed.holder = Some(holder("p1"));
+    commit_one(&bench, hall.with(2, vec![filed.clone()])).await;
+    let of_day = async |day: &str| {
+        let day = day.to_owned();
+        find(&bench, |filter| filter.day = Some(day)).await
+    };
+    assert_eq!(of_day(&before.to_string()).await, []);
+    assert_eq!(of_day("2026-11-03").await, [filed.clone()]);
+    let of_person = async || find(&bench, |filter| filter.person = Some("p1".to_owned())).await;
+    assert_eq!(of_person().await, [filed.clone()]);
+    filed.holder = None;
+    commit_one(&bench, hall.with(3, vec![filed])).await;
+    assert_eq!(of_person().await, []);
 }
 
 async fn a_refused_append_leaves_no_ticket(bench: Bench) {
@@ -768,7 +790,7 @@ async fn calls_are_kept_once_and_have_places_in_their_order(bench: Bench) {
     };
     // As many as take a statement of each size.
     let calls: Vec<Call> = (0..1327).map(call).collect();
-    let kept = records.keep_calls(&calls, now).await.unwrap();
+    let kept = keep(&records, &calls, now).await;
     assert_eq!(kept.new, 1327);
     let places = kept.places.expect("all are new");
     let read = records.calls_after(&channel, 0).await.unwrap();
@@ -781,16 +803,21 @@ async fn calls_are_kept_once_and_have_places_in_their_order(bench: Bench) {
     assert_eq!(found.as_ref(), Some(&calls[30]));
     // Of calls of which some are known nobody needs the places.
     let some: Vec<Call> = [1326, 1327, 7].map(call).into();
-    let kept = records.keep_calls(&some, now).await.unwrap();
+    let kept = keep(&records, &some, now).await;
     assert_eq!((kept.new, kept.places), (1, None));
-    let kept = records.keep_calls(&some, now).await.unwrap();
+    let kept = keep(&records, &some, now).await;
     assert_eq!((kept.new, kept.places), (0, None));
-    let kept = records.keep_calls(&[call(1328)], now).await.unwrap();
+    let kept = keep(&records, &[call(1328)], now).await;
     let last = records.calls_after(&channel, places[1326]).await.unwrap();
     let last: Vec<u64> = last.iter().map(|call| call.place).collect();
     assert_eq!((last.len(), kept.places), (2, Some(vec![last[1]])));
-    let none = records.keep_calls(&[], now).await.unwrap();
+    let none = keep(&records, &[], now).await;
     assert_eq!((none.new, none.places), (0, None));
+}
+
+async fn keep(records: &Records, calls: &[Call], now: Timestamp) -> Kept {
+    let ready = records.ready_calls(calls, now).unwrap();
+    records.keep_calls(ready).await.unwrap()
 }
 
 async fn invitations_and_telemetry_are_kept_once(bench: Bench) {

@@ -1,4 +1,4 @@
--- The day of issue stays as it was first written.
+-- Number, day and instant of issue stay as they were first written.
 insert into tickets (
     hall, id, day, issued_day, number, round, service, state, "window", clerk, channel, class,
     green, tags, holder_kind, name_masked, id_masked, phone_masked, person, appointment,
@@ -20,13 +20,12 @@ from json_to_recordset($1::json) as row (
 )
 order by state in ('called', 'serving')
 on conflict (hall, id) do update set
-    day = excluded.day, number = excluded.number, round = excluded.round,
-    service = excluded.service, state = excluded.state, "window" = excluded."window",
-    clerk = excluded.clerk, channel = excluded.channel, class = excluded.class,
-    green = excluded.green, tags = excluded.tags, holder_kind = excluded.holder_kind,
-    name_masked = excluded.name_masked, id_masked = excluded.id_masked,
-    phone_masked = excluded.phone_masked, person = excluded.person,
-    appointment = excluded.appointment, issued_at = excluded.issued_at,
+    day = excluded.day, service = excluded.service, state = excluded.state,
+    "window" = excluded."window", clerk = excluded.clerk, channel = excluded.channel,
+    class = excluded.class, green = excluded.green, tags = excluded.tags,
+    holder_kind = excluded.holder_kind, name_masked = excluded.name_masked,
+    id_masked = excluded.id_masked, phone_masked = excluded.phone_masked,
+    person = excluded.person, appointment = excluded.appointment,
     first_called_at = excluded.first_called_at, started_at = excluded.started_at,
     ended_at = excluded.ended_at, calls = excluded.calls, requeues = excluded.requeues,
     wait_secs = excluded.wait_secs, service_secs = excluded.service_secs, stars = excluded.stars,

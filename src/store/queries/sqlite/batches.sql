@@ -4,8 +4,8 @@
 -- thread and needs no way back from half of it, and outside a transaction it is its own: done or
 -- not done. It fails if not every head stands where its step begins, and then writes nothing.
 
-create temp view batches (steps, owner, events, keys, crossing, tickets, items) as
-select null, null, null, null, null, null, null;
+create temp view batches (steps, owner, events, keys, crossing, tickets, filed, items) as
+select null, null, null, null, null, null, null, null;
 
 -- Lists are parsed once, not once per row and column: `jsonb_each` gives rows that need no parsing,
 -- and those of many columns are materialized.
@@ -42,7 +42,9 @@ begin
         and tickets.state in ('called', 'serving')
         and tickets."window" <> row.value ->> 'window';
 
-    -- The day of issue stays as it was first written.
+    -- Its number, and the day and instant of its issue, stay as first written. SQLite writes an entry of an
+    -- index again, and so a page more, whenever a column of it is assigned, changed or not: day and
+    -- person, which seldom change, are therefore left to the next statement.
     insert into tickets (
         hall, id, day, issued_day, number, round, service, state, "window", clerk, channel, class,
         green, tags, holder_kind, name_masked, id_masked, phone_masked, person, appointment,
@@ -63,17 +65,25 @@ begin
     where true
     order by row ->> 'state' in ('called', 'serving')
     on conflict (hall, id) do update set
-        day = excluded.day, number = excluded.number, round = excluded.round,
         service = excluded.service, state = excluded.state, "window" = excluded."window",
         clerk = excluded.clerk, channel = excluded.channel, class = excluded.class,
         green = excluded.green, tags = excluded.tags, holder_kind = excluded.holder_kind,
         name_masked = excluded.name_masked, id_masked = excluded.id_masked,
-        phone_masked = excluded.phone_masked, person = excluded.person,
-        appointment = excluded.appointment, issued_at = excluded.issued_at,
-        first_called_at = excluded.first_called_at, started_at = excluded.started_at,
-        ended_at = excluded.ended_at, calls = excluded.calls, requeues = excluded.requeues,
-        wait_secs = excluded.wait_secs, service_secs = excluded.service_secs,
-        stars = excluded.stars, rated_at = excluded.rated_at, body = excluded.body;
+        phone_masked = excluded.phone_masked,
+        appointment = excluded.appointment, first_called_at = excluded.first_called_at,
+        started_at = excluded.started_at, ended_at = excluded.ended_at, calls = excluded.calls,
+        requeues = excluded.requeues, wait_secs = excluded.wait_secs,
+        service_secs = excluded.service_secs, stars = excluded.stars,
+        rated_at = excluded.rated_at, body = excluded.body;
+
+    update tickets set day = row.value ->> 'day', person = row.value ->> 'person'
+    from jsonb_each(new.filed) as row
+    where tickets.hall = row.value ->> 'hall'
+        and tickets.id = row.value ->> 'id'
+        and (
+            tickets.day <> row.value ->> 'day'
+            or tickets.person is not row.value ->> 'person'
+        );
 
     insert into items (
         kind, id, state, hall, department, person, about, topic, subject, rank, opened_at, due_at,
