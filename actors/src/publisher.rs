@@ -3,6 +3,7 @@
 use actix::prelude::*;
 use dashboards::frame::{Kind, encode};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::hub::{OpenTopic, Publish, PublishSnapshot, ScreenHub, Shape};
 use crate::ports::Clock;
@@ -15,7 +16,7 @@ pub struct Publisher {
     hub: Addr<ScreenHub>,
     topic: String,
     seq: u64,
-    last: Option<String>,
+    last: Option<Box<RawValue>>,
 }
 
 impl Publisher {
@@ -37,25 +38,25 @@ impl Publisher {
 
     /// Publishes the view unless it is the one published last.
     pub fn publish<T: Serialize>(&mut self, at: &str, view: &T) {
-        let text = serde_json::to_string(view).unwrap_or_default();
-        if self.last.as_ref() == Some(&text) {
+        let Ok(view) = to_raw_value(view) else { return };
+        if self.last.as_ref().map(|last| last.get()) == Some(view.get()) {
             return;
         }
         self.seq += 1;
         if self.last.is_some() {
-            let delta = encode(&self.topic, Kind::Delta, self.seq, at, view);
+            let delta = encode(&self.topic, Kind::Delta, self.seq, at, &view);
             self.hub.do_send(Publish {
                 topic: self.topic.clone(),
                 frames: vec![(self.seq, delta)],
                 urgent: false,
             });
         }
-        let frame = encode(&self.topic, Kind::Snapshot, self.seq, at, view);
+        let frame = encode(&self.topic, Kind::Snapshot, self.seq, at, &view);
         self.hub.do_send(PublishSnapshot {
             topic: self.topic.clone(),
             seq: self.seq,
             frame,
         });
-        self.last = Some(text);
+        self.last = Some(view);
     }
 }

@@ -11,6 +11,7 @@ use rules::flow::QueueFlow;
 use rules::forecast::WaitEstimate;
 use rules::ids::{HallId, ServiceId, Token};
 use rules::time::{TimeZone, Timestamp};
+use tokio::time::Instant;
 
 use crate::hub::{CloseTopic, ScreenHub, Shape};
 use crate::ports::Clock;
@@ -19,8 +20,9 @@ use crate::publisher::Publisher;
 /// Rates fall while nothing happens; so often they are looked at again.
 const REFRESH: Duration = Duration::from_secs(30);
 
-/// Figures change often and are read by eyes.
-const MERGE: Duration = Duration::from_millis(100);
+/// Figures change often and are read by eyes: after a pause they are shown at once, and then so
+/// often at most. What nobody would see is not made either.
+const PACE: Duration = Duration::from_millis(100);
 
 /// What happened in the queue.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,6 +77,9 @@ pub struct QueueActor {
     oldest: Option<Timestamp>,
     clock: Arc<dyn Clock>,
     topic: Publisher,
+    published: Option<Instant>,
+    /// The next view is on its way.
+    due: bool,
     phones: std::collections::BTreeMap<String, Publisher>,
     hub: Addr<ScreenHub>,
 }
@@ -89,8 +94,13 @@ impl QueueActor {
         hub: Addr<ScreenHub>,
     ) -> Self {
         let topic = format!("queue.{hall}.{service}");
+        let shape = Shape::Whole {
+            merge: Duration::ZERO,
+        };
         Self {
-            topic: Publisher::open(&hub, topic, Shape::Whole { merge: MERGE }),
+            topic: Publisher::open(&hub, topic, shape),
+            published: None,
+            due: false,
             service,
             zone,
             flow,
@@ -119,7 +129,23 @@ impl QueueActor {
         }
     }
 
+    /// Publishes the view now, or as soon as the pace allows.
+    fn changed(&mut self, ctx: &mut Context<Self>) {
+        if self.due {
+            return;
+        }
+        let since = self.published.map(|at| at.elapsed());
+        match since.and_then(|since| PACE.checked_sub(since)) {
+            Some(left) => {
+                self.due = true;
+                ctx.run_later(left, |queue, _| queue.publish());
+            }
+            None => self.publish(),
+        }
+    }
+
     fn publish(&mut self) {
+        (self.published, self.due) = (Some(Instant::now()), false);
         let view = self.view();
         let at = self.zone.rfc3339(self.clock.now());
         self.topic.publish(&at, &view);
@@ -160,7 +186,7 @@ impl Actor for QueueActor {
 impl Handler<QueueChanged> for QueueActor {
     type Result = ();
 
-    fn handle(&mut self, changed: QueueChanged, _: &mut Self::Context) {
+    fn handle(&mut self, changed: QueueChanged, ctx: &mut Self::Context) {
         match changed.flowed {
             Some(Flowed::Arrived) => self.flow.arrived(changed.at),
             Some(Flowed::Completed { service_secs }) => {
@@ -171,7 +197,7 @@ impl Handler<QueueChanged> for QueueActor {
         self.waiting = changed.waiting;
         self.windows_open = changed.windows_open;
         self.oldest = changed.oldest;
-        self.publish();
+        self.changed(ctx);
         self.publish_watched(changed.watched);
     }
 }
@@ -179,9 +205,9 @@ impl Handler<QueueChanged> for QueueActor {
 impl Handler<Expect> for QueueActor {
     type Result = ();
 
-    fn handle(&mut self, message: Expect, _: &mut Self::Context) {
+    fn handle(&mut self, message: Expect, ctx: &mut Self::Context) {
         self.flow.expect(message.service_secs);
-        self.publish();
+        self.changed(ctx);
     }
 }
 

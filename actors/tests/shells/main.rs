@@ -10,6 +10,7 @@ mod hall;
 mod hub;
 mod journal;
 mod phones;
+mod queues;
 mod supervision;
 mod support;
 mod voice;
