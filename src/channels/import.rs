@@ -14,16 +14,20 @@ use actix_web::rt::task::spawn_blocking;
 use anyhow::Context as _;
 use clap::Args;
 use rules::channels::Limits;
+use rules::channels::NewCall;
 use rules::channels::access_log::{Counts, Format, Import, Line, Report};
 use rules::ids::ChannelId;
 use tokio::sync::mpsc;
 
 use super::follow;
-use super::taker::Taker;
+use super::taker::{Taker, bodies_of};
 use crate::cli::Failure;
 
 /// Bytes read at a time.
 const PIECE: usize = 1024 * 1024;
+
+/// Bytes of a line of which few are shorter.
+const SHORT_LINE: usize = 128;
 
 /// Pieces that are read ahead.
 const AHEAD: usize = 2;
@@ -84,15 +88,18 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     }
     let log = Reading { file, log, total };
     let report = match &mut taker {
-        Taker::Nowhere => log.hand(|_| Ok(()), async |_| Ok(())).await,
+        Taker::Nowhere => log.hand(|_| Ok(()), |_| Ok(()), async |_| Ok(())).await,
         Taker::Server(server) => {
             let told = |line: &Line<'_>| Ok(line.told());
-            log.hand(told, async |told| server.take(&told).await).await
+            let bodies = |told: Vec<NewCall>| bodies_of(&told);
+            log.hand(told, bodies, async |bodies| server.take(bodies).await)
+                .await
         }
         Taker::Database(database) => {
-            let checks = database.checks();
+            let (checks, packer) = (database.checks(), database.packer());
             let checked = move |line: &Line<'_>| checks.call(line);
-            log.hand(checked, async |calls| database.keep(&calls).await)
+            let packed = move |calls| packer.pack(calls);
+            log.hand(checked, packed, async |packed| database.keep(packed).await)
                 .await
         }
     };
@@ -120,7 +127,7 @@ pub(super) fn calls_of<C, E>(
     piece: &[u8],
     mut make: impl FnMut(&Line<'_>) -> Result<C, E>,
 ) -> Result<Vec<C>, E> {
-    let (mut made, mut fault) = (Vec::new(), None);
+    let (mut made, mut fault) = (Vec::with_capacity(piece.len() / SHORT_LINE), None);
     let mut each = |line: &Line<'_>| match make(line) {
         Ok(call) => {
             made.push(call);
@@ -146,36 +153,45 @@ struct Reading {
 }
 
 impl Reading {
-    /// Makes something of every line, and hands it over piece by piece.
+    /// Makes something of every line, packs what was made of a piece, and hands it over.
     ///
     /// # Errors
     /// The log cannot be read, of a line nothing can be made, or what was made is not taken. What was
     /// taken before stays so.
-    async fn hand<C: Send + 'static>(
+    async fn hand<C, P: Send + 'static>(
         self,
         make: impl FnMut(&Line<'_>) -> anyhow::Result<C> + Send + 'static,
-        mut take: impl AsyncFnMut(Vec<C>) -> anyhow::Result<()>,
+        pack: impl FnMut(Vec<C>) -> anyhow::Result<P> + Send + 'static,
+        mut take: impl AsyncFnMut(&mut P) -> anyhow::Result<()>,
     ) -> anyhow::Result<Report> {
         let total = self.total;
         let (hand, mut pieces) = mpsc::channel(AHEAD);
-        let reading = spawn_blocking(move || self.read(make, &hand));
-        while let Some((made, done)) = pieces.recv().await {
-            take(made).await?;
+        let (give_back, taken) = std::sync::mpsc::channel();
+        let reading = spawn_blocking(move || self.read(make, pack, &hand, &taken));
+        while let Some((mut packed, done)) = pieces.recv().await {
+            take(&mut packed).await?;
             progress(done, total);
+            // Nobody reads any more when the last pieces are taken.
+            let _ = give_back.send(packed);
         }
         reading.await.context("the log is read no more")?
     }
 
-    fn read<C>(
+    /// What was taken comes back to be dropped here: memory is given back fastest by the thread that
+    /// took it.
+    fn read<C, P>(
         mut self,
         mut make: impl FnMut(&Line<'_>) -> anyhow::Result<C>,
-        hand: &mpsc::Sender<(Vec<C>, u64)>,
+        mut pack: impl FnMut(Vec<C>) -> anyhow::Result<P>,
+        hand: &mpsc::Sender<(P, u64)>,
+        taken: &std::sync::mpsc::Receiver<P>,
     ) -> anyhow::Result<Report> {
         let mut piece = vec![0; PIECE];
         loop {
+            taken.try_iter().for_each(drop);
             let read = self.file.read(&mut piece)?;
             let made = calls_of(&mut self.log, &piece[..read], &mut make)?;
-            let handed = hand.blocking_send((made, self.log.progress().0));
+            let handed = hand.blocking_send((pack(made)?, self.log.progress().0));
             // Whoever takes nothing any more says why.
             if read == 0 || handed.is_err() {
                 return Ok(self.log.report());

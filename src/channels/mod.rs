@@ -43,7 +43,7 @@ use tracing::warn;
 use counters::Counters;
 
 use crate::store::Records;
-use crate::store::records::{CallToCount, Kept, StoreError};
+use crate::store::records::{CallToCount, Kept, ReadyCalls, StoreError};
 use crate::vitals::Collector;
 
 /// Calls that are written in one transaction. Windows wait for the database meanwhile.
@@ -219,12 +219,22 @@ impl Channels {
     pub async fn record(&self, watched: &Watched, calls: &[Call]) -> Result<u64, StoreError> {
         let mut new = 0;
         for some in calls.chunks(AT_ONCE) {
-            new += self.record_at_once(watched, some).await?;
+            let ready = self.ready(some)?;
+            new += self.record_at_once(watched, some, ready).await?;
         }
         Ok(new)
     }
 
-    /// The same in one transaction, however many they are: for who keeps nobody waiting meanwhile.
+    /// Makes calls ready for [`Self::record_at_once`].
+    ///
+    /// # Errors
+    /// One has no JSON.
+    pub fn ready(&self, calls: &[Call]) -> Result<ReadyCalls, StoreError> {
+        self.records.ready_calls(calls, SystemClock.now())
+    }
+
+    /// The same in one transaction, however many they are, of calls that are ready: for who keeps
+    /// nobody waiting meanwhile.
     ///
     /// # Errors
     /// The history cannot be written; then none is kept.
@@ -232,11 +242,12 @@ impl Channels {
         &self,
         watched: &Watched,
         calls: &[Call],
+        ready: ReadyCalls,
     ) -> Result<u64, StoreError> {
         // Places rise in the order of commits only while one writes at a time: a place that came late
         // would lie behind what is counted already.
         let mut counting = watched.counting.lock().await;
-        let kept = self.records.keep_calls(calls, SystemClock.now()).await?;
+        let kept = self.records.keep_calls(ready).await?;
         let new = kept.new;
         if new > 0
             && let Err(cause) = self.count_kept(watched, &mut counting, calls, kept).await

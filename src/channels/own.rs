@@ -300,7 +300,8 @@ async fn keep(app: &App, watched: &Watched, example: Example) -> anyhow::Result<
     let id = format!("o{:x}-{}", example.at.millis(), noted.status);
     let (limits, masking) = (Limits::default(), Masking::default());
     let call = call.checked(&watched.id, || id, &limits, &masking, app.now())?;
-    app.records.keep_calls(&[call], app.now()).await?;
+    let ready = app.records.ready_calls(&[call], app.now())?;
+    app.records.keep_calls(ready).await?;
     Ok(())
 }
 

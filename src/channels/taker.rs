@@ -20,6 +20,7 @@ use super::import::Options;
 use super::{Channels, Watched};
 use crate::cli::Failure;
 use crate::http_client::HttpClient;
+use crate::store::records::ReadyCalls;
 use crate::{config, store};
 
 /// A request's body, in bytes: well below what servers take unless set otherwise.
@@ -88,10 +89,10 @@ impl Taker {
     pub(super) async fn take(&mut self, told: &[NewCall]) -> anyhow::Result<()> {
         match self {
             Self::Nowhere => Ok(()),
-            Self::Server(server) => server.take(told).await,
+            Self::Server(server) => server.take(&mut bodies_of(told)?).await,
             Self::Database(database) => {
                 let calls = database.checks().checked(told)?;
-                database.keep(&calls).await
+                database.keep(&mut database.packer().pack(calls)?).await
             }
         }
     }
@@ -127,19 +128,30 @@ impl Taker {
     }
 }
 
+/// Calls as the bodies of requests.
+///
+/// # Errors
+/// One has no JSON.
+pub(super) fn bodies_of(told: &[NewCall]) -> anyhow::Result<VecDeque<Bytes>> {
+    let (mut bodies, mut body) = (VecDeque::new(), String::with_capacity(BODY_BYTES + 4096));
+    for (n, call) in told.iter().enumerate() {
+        let line = serde_json::to_string(call)?;
+        let _ = writeln!(body, "{line}");
+        if body.len() >= BODY_BYTES || n + 1 == told.len() {
+            bodies.push_back(Bytes::from(std::mem::take(&mut body)));
+        }
+    }
+    Ok(bodies)
+}
+
 impl Server {
-    pub(super) async fn take(&mut self, told: &[NewCall]) -> anyhow::Result<()> {
-        let mut body = String::with_capacity(BODY_BYTES + 4096);
-        for (n, call) in told.iter().enumerate() {
-            let line = serde_json::to_string(call)?;
-            let _ = writeln!(body, "{line}");
-            if body.len() >= BODY_BYTES || n + 1 == told.len() {
-                self.settle(UNDER_WAY - 1).await?;
-                let (client, path) = (Rc::clone(&self.client), self.path.clone());
-                let body = Bytes::from(std::mem::take(&mut body));
-                let sending = async move { send(&client, &path, body).await };
-                self.under_way.push_back(actix_web::rt::spawn(sending));
-            }
+    /// Sends the bodies; some requests may be under way afterwards.
+    pub(super) async fn take(&mut self, bodies: &mut VecDeque<Bytes>) -> anyhow::Result<()> {
+        while let Some(body) = bodies.pop_front() {
+            self.settle(UNDER_WAY - 1).await?;
+            let (client, path) = (Rc::clone(&self.client), self.path.clone());
+            let sending = async move { send(&client, &path, body).await };
+            self.under_way.push_back(actix_web::rt::spawn(sending));
         }
         Ok(())
     }
@@ -176,11 +188,39 @@ impl Database {
         }
     }
 
-    pub(super) async fn keep(&mut self, calls: &[Call]) -> anyhow::Result<()> {
-        if !calls.is_empty() {
-            self.new += self.channels.record_at_once(&self.watched, calls).await?;
+    pub(super) fn packer(&self) -> Packer {
+        Packer(self.channels.clone())
+    }
+
+    pub(super) async fn keep(&mut self, packed: &mut Packed) -> anyhow::Result<()> {
+        if let Some(ready) = packed.ready.take() {
+            let (channels, watched) = (&self.channels, &self.watched);
+            self.new += channels
+                .record_at_once(watched, &packed.calls, ready)
+                .await?;
         }
         Ok(())
+    }
+}
+
+/// Makes calls ready for the database.
+pub(super) struct Packer(Channels);
+
+/// Calls, and what their database is told until it has been.
+pub(super) struct Packed {
+    calls: Vec<Call>,
+    ready: Option<ReadyCalls>,
+}
+
+impl Packer {
+    /// # Errors
+    /// A call has no JSON.
+    pub(super) fn pack(&self, calls: Vec<Call>) -> anyhow::Result<Packed> {
+        let ready = match calls.is_empty() {
+            true => None,
+            false => Some(self.0.ready(&calls)?),
+        };
+        Ok(Packed { calls, ready })
     }
 }
 

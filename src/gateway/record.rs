@@ -137,6 +137,7 @@ impl Head {
             trace_id: Some(format!("{:032x}", self.trace)),
             method: Some(self.method.as_str()),
             path: text(path),
+            path_family: None,
             query: known(query),
             request: body(0, asked),
             response: body(1, answered),

@@ -177,6 +177,9 @@ impl Masking {
     fn value_at(&self, value: Value, nested: usize) -> Value {
         match value {
             Value::Null | Value::Bool(_) => value,
+            Value::Number(number) if number.as_u64().is_some_and(numbers::is_short) => {
+                Value::Number(number)
+            }
             Value::Number(number) => {
                 let masked = self.patterns.then(|| numbers::masked(&number.to_string()));
                 match masked.flatten() {

@@ -9,14 +9,15 @@ pub const FAMILY_MAX: usize = 160;
 /// What a segment that names one single thing is replaced with.
 fn placeholder(segment: &[u8]) -> Option<&'static str> {
     let digits = segment.iter().filter(|b| b.is_ascii_digit()).count();
+    // Most segments are words.
+    if digits == 0 {
+        return None;
+    }
     let hex = segment.iter().filter(|b| b.is_ascii_hexdigit()).count();
     let dashes = segment.iter().filter(|b| **b == b'-').count();
     let filling = |b: &u8| matches!(b, b'-' | b'_' | b'.' | b',' | b':');
     let fillings = segment.iter().filter(|b| filling(b)).count();
     let length = segment.len();
-    if digits == 0 {
-        return None;
-    }
     let last_is_x = matches!(segment.last(), Some(b'x' | b'X'));
     if digits + fillings == length || (digits == 17 && length == 18 && last_is_x) {
         return Some("{n}");

@@ -30,6 +30,8 @@ pub struct Seen<'a> {
     pub trace_id: Option<String>,
     pub method: Option<&'a str>,
     pub path: &'a str,
+    /// The family of the path, by who knows it already.
+    pub path_family: Option<&'a str>,
     pub query: Option<&'a str>,
     pub request: Body<'a>,
     pub response: Body<'a>,
@@ -127,7 +129,10 @@ impl Keeping {
         }
         let result = facts.outcome(fails_from_status);
         let reason = facts.why(result);
-        let family = family_of(seen.path, DEPTH);
+        let family = match seen.path_family {
+            Some(family) => family.to_owned(),
+            None => family_of(seen.path, DEPTH),
+        };
         Ok(Call {
             reason: reason.map(|reason| self.masking.owned(reason.into_owned())),
             path_family: Some(self.masking.owned(family)),

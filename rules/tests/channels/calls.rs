@@ -356,6 +356,7 @@ fn a_call_that_was_seen_is_kept_like_one_that_is_told() {
                 trace_id: (n % 2 == 1).then(|| "0af7651916cd43dd8448eb211c80319c".to_owned()),
                 method: (n != 4).then_some("GET"),
                 path: text,
+                path_family: None,
                 query: (n % 3 == 1).then_some(other),
                 request: Body {
                     bytes: (n % 2 == 0).then_some(13_812_345_678),

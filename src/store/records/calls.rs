@@ -118,25 +118,31 @@ fn body(call: &Call) -> Result<String, StoreError> {
 /// How many calls one statement of SQLite keeps; each size is prepared once.
 const SIZES: [usize; 5] = [1000, 250, 50, 10, 1];
 
-/// Statements of SQLite for so many calls each.
+/// Statements of SQLite for so many calls each. The channel and the
+/// instant, which all share, are bound once, behind all others: `$N` is the Nth value bound.
 static STATEMENTS: LazyLock<[String; SIZES.len()]> = LazyLock::new(|| {
     SIZES.map(|calls| {
-        let rows = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; calls].join(", ");
+        let own = ["?"; OWN_VALUES].join(", ");
+        let (channel, told_at) = (calls * OWN_VALUES + 1, calls * OWN_VALUES + 2);
+        let rows = vec![format!("(${channel}, {own}, ${told_at})"); calls].join(", ");
         let begin = include_str!("../queries/sqlite/keep_calls.sql").trim_end();
         format!("{begin} values {rows} on conflict (channel, id) do nothing")
     })
 });
 
-/// A statement that keeps some calls.
-fn keeps<'a>(
+/// Values of a call that are not its channel's.
+const OWN_VALUES: usize = 11;
+
+/// A statement that keeps some calls of one channel.
+fn keeps(
     text: &'static str,
-    calls: &'a [Call],
+    channel: &ChannelId,
+    calls: &[Call],
     now: Timestamp,
-) -> Result<Statement<'a>, StoreError> {
+) -> Result<Statement<'static>, StoreError> {
     let mut statement = sqlx::query(text);
     for call in calls {
         statement = statement
-            .bind(call.channel.as_str())
             .bind(&*call.id)
             .bind(call.at.millis())
             .bind(&*call.caller)
@@ -150,37 +156,88 @@ fn keeps<'a>(
             )
             .bind(call.trace_id.as_deref())
             .bind(call.path_family.as_deref())
-            .bind(body(call)?)
-            .bind(now.millis());
+            .bind(body(call)?);
     }
-    Ok(statement)
+    Ok(statement.bind(channel.as_str()).bind(now.millis()))
+}
+
+/// The statements of SQLite that keep some calls.
+fn sqlite_statements(
+    calls: &[Call],
+    now: Timestamp,
+) -> Result<Vec<Statement<'static>>, StoreError> {
+    let mut statements = Vec::new();
+    for mut rest in calls.chunk_by(|one, next| one.channel == next.channel) {
+        let channel = &rest[0].channel;
+        for (size, text) in SIZES.iter().zip(STATEMENTS.iter()) {
+            while let Some((some, behind)) = rest.split_at_checked(*size) {
+                statements.push(keeps(text, channel, some, now)?);
+                rest = behind;
+            }
+        }
+    }
+    Ok(statements)
+}
+
+/// The statement of PostgreSQL that keeps them.
+fn postgres_statement(calls: &[Call], now: Timestamp) -> Result<Statement<'static>, StoreError> {
+    let rows: Result<Vec<Row<'_>>, StoreError> = calls.iter().map(Row::of).collect();
+    Ok(
+        sqlx::query(include_str!("../queries/postgres/keep_calls.sql"))
+            .bind(json(&rows?)?)
+            .bind(now.millis()),
+    )
+}
+
+/// Calls made ready for their database. Making takes as long as writing, and no turn to write: who
+/// has very many does it on a thread of its own.
+pub struct ReadyCalls {
+    calls: u64,
+    told: Told,
+}
+
+/// What each database is told.
+enum Told {
+    Sqlite(Vec<Statement<'static>>),
+    Postgres(Statement<'static>),
 }
 
 impl Records {
+    /// Makes calls ready to be kept.
+    ///
+    /// # Errors
+    /// One has no JSON.
+    pub fn ready_calls(&self, calls: &[Call], now: Timestamp) -> Result<ReadyCalls, StoreError> {
+        let told = match self.db.is_sqlite() {
+            true => Told::Sqlite(sqlite_statements(calls, now)?),
+            false => Told::Postgres(postgres_statement(calls, now)?),
+        };
+        Ok(ReadyCalls {
+            calls: calls.len() as u64,
+            told,
+        })
+    }
+
     /// Keeps calls in one transaction. A call that is there already stays as it is.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: then none is kept.
-    pub async fn keep_calls(&self, calls: &[Call], now: Timestamp) -> Result<Kept, StoreError> {
-        let kept = match self.db.is_sqlite() {
-            true => self.keep_in_sqlite(calls, now).await?,
-            false => self.keep_in_postgres(calls, now).await?,
+    pub async fn keep_calls(&self, ready: ReadyCalls) -> Result<Kept, StoreError> {
+        let kept = match ready.told {
+            Told::Sqlite(statements) => self.keep_in_sqlite(statements).await?,
+            Told::Postgres(statement) => self.keep_in_postgres(statement).await?,
         };
-        let all = kept.new > 0 && kept.new == calls.len() as u64;
+        let all = kept.new > 0 && kept.new == ready.calls;
         Ok(Kept {
             places: kept.places.filter(|_| all),
             ..kept
         })
     }
 
-    async fn keep_in_sqlite(&self, calls: &[Call], now: Timestamp) -> Result<Kept, StoreError> {
-        let (mut statements, mut rest) = (Vec::new(), calls);
-        for (size, text) in SIZES.iter().zip(STATEMENTS.iter()) {
-            while let Some((some, behind)) = rest.split_at_checked(*size) {
-                statements.push(keeps(text, some, now)?);
-                rest = behind;
-            }
-        }
+    async fn keep_in_sqlite(
+        &self,
+        statements: Vec<Statement<'static>>,
+    ) -> Result<Kept, StoreError> {
         let (changed, last) = self.db.write_numbered(statements).await?;
         let new = changed.iter().sum();
         // SQLite numbers the rows of one transaction without a gap.
@@ -192,11 +249,7 @@ impl Records {
         Ok(Kept { new, places })
     }
 
-    async fn keep_in_postgres(&self, calls: &[Call], now: Timestamp) -> Result<Kept, StoreError> {
-        let rows: Result<Vec<Row<'_>>, StoreError> = calls.iter().map(Row::of).collect();
-        let statement = sqlx::query(include_str!("../queries/postgres/keep_calls.sql"))
-            .bind(json(&rows?)?)
-            .bind(now.millis());
+    async fn keep_in_postgres(&self, statement: Statement<'static>) -> Result<Kept, StoreError> {
         let read = |row: &Fields<'_>| {
             let places = row.text_if_any("places")?;
             let places = places.map(|_| row.json("places")).transpose()?;

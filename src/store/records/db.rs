@@ -12,7 +12,7 @@ use sqlx::any::{AnyArguments, AnyPoolOptions, AnyRow};
 use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Row as _, query::Query};
 
 use super::StoreError;
-use crate::store::sqlite::{BUSY_TIMEOUT, CHECKPOINT_PAGES, Turn};
+use crate::store::sqlite::{BUSY_TIMEOUT, CACHE_SIZE, CHECKPOINT_PAGES, Turn};
 
 /// Connections at most; more would only compete with the journal's.
 const CONNECTIONS: u32 = 6;
@@ -36,7 +36,7 @@ impl Db {
     pub(super) async fn sqlite(path: &Path, turn: Option<Arc<Turn>>) -> anyhow::Result<Self> {
         let prepare = format!(
             "pragma busy_timeout = {}; pragma synchronous = full; pragma foreign_keys = on; \
-             pragma wal_autocheckpoint = {CHECKPOINT_PAGES}",
+             pragma wal_autocheckpoint = {CHECKPOINT_PAGES}; pragma cache_size = {CACHE_SIZE}",
             BUSY_TIMEOUT.as_millis()
         );
         let pool_of = |most: u32| {

@@ -38,7 +38,7 @@ pub use accounts::AccountRow;
 pub use audit::{AuditEntry, AuditFilter, AuditPage, AuditRow};
 pub use call_counts::{CountBy, Counted, TIMES_MS, Within};
 pub use call_use::{UseBy, UseFilter, Used};
-pub use calls::{CallFilter, CallPage, CallToCount, Kept};
+pub use calls::{CallFilter, CallPage, CallToCount, Kept, ReadyCalls};
 pub use cases::{ClosedLoop, Unregistered};
 pub use device_use::{OccupancyRow, UsageRow};
 pub use devices::DeviceRow;

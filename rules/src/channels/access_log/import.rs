@@ -114,6 +114,7 @@ impl Line<'_> {
             trace_id: self.trace_id(),
             method: method.as_deref(),
             path: &String::from_utf8_lossy(&self.entry.target),
+            path_family: Some(self.path_family),
             query: None,
             request: Body::default(),
             response: Body {
@@ -180,20 +181,34 @@ fn checksum(line: &[u8]) -> u64 {
 /// Counts by a name, at most [`KEYS_MAX`] of them.
 #[derive(Debug, Default)]
 struct Keyed {
-    counts: BTreeMap<Box<str>, Tally>,
+    /// Where the count of a name is: apart from the counts, so that names lie close together.
+    places: BTreeMap<Box<str>, usize>,
+    counts: Vec<Tally>,
     others: Tally,
 }
 
 impl Keyed {
     fn of(&mut self, key: &str) -> &mut Tally {
-        // Asked twice, so that no name is copied that is there already.
-        if !self.counts.contains_key(key) {
-            if self.counts.len() >= KEYS_MAX {
-                return &mut self.others;
+        let place = self.places.get(key).copied().unwrap_or_else(|| {
+            let next = self.counts.len();
+            if next < KEYS_MAX {
+                self.places.insert(key.into(), next);
+                self.counts.push(Tally::default());
             }
-            self.counts.insert(key.into(), Tally::default());
+            next
+        });
+        self.counts.get_mut(place).unwrap_or(&mut self.others)
+    }
+
+    fn counted(&self) -> Counts {
+        let mut of = BTreeMap::new();
+        for (name, place) in &self.places {
+            of.insert(name.to_string(), self.counts[*place].asked());
         }
-        self.counts.get_mut(key).unwrap_or(&mut self.others)
+        Counts {
+            of,
+            others: self.others.asked(),
+        }
     }
 }
 
@@ -433,14 +448,6 @@ impl Import {
 
     /// What was read.
     pub fn report(&self) -> Report {
-        let keyed = |keyed: &Keyed| Counts {
-            of: keyed
-                .counts
-                .iter()
-                .map(|(key, tally)| (key.to_string(), tally.asked()))
-                .collect(),
-            others: keyed.others.asked(),
-        };
         let hour = |(from, hour): (&i64, &Hour)| HourReport {
             from: Timestamp::from_millis(*from).rfc3339_utc(),
             times: Times::of(&hour.tally, &hour.histogram),
@@ -456,8 +463,8 @@ impl Import {
             times: Times::of(&self.all, &self.histogram),
             by_status: self.statuses.clone(),
             by_hour: self.hours.iter().map(hour).collect(),
-            by_path_family: keyed(&self.families),
-            by_caller: keyed(&self.callers),
+            by_path_family: self.families.counted(),
+            by_caller: self.callers.counted(),
         }
     }
 }

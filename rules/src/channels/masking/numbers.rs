@@ -10,6 +10,11 @@ const LONG: usize = 20;
 /// Digits of the shortest number that is hidden: a mobile phone's.
 pub(super) const SHORTEST: usize = 11;
 
+/// Whether a number has fewer digits than any that is hidden.
+pub(super) const fn is_short(number: u64) -> bool {
+    number < 10_u64.pow(SHORTEST as u32 - 1)
+}
+
 /// One digit, or the X at the end of an identity number, with its place among the characters.
 #[derive(Clone, Copy)]
 struct Digit {
