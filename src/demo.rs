@@ -9,33 +9,27 @@ use std::time::Duration;
 use actix_web::web::Data;
 use actors::clock::{ReplayClock, SystemClock};
 use actors::demo::{GREEN_TAG, Player};
-use actors::desk::Desk;
 use actors::ports::Clock as _;
 use actors::supervisor::{Register, SetClock};
 use anyhow::Context as _;
 use chrono::NaiveTime;
-use rules::cases::CaseDesk;
 use rules::hall::{HallConfig, Options, Service};
-use rules::ids::{ChannelId, HallId, WindowId};
+use rules::ids::{HallId, WindowId};
 use rules::name::Name;
 use rules::number::NumberTemplate;
 use rules::policy::{CallPolicy, GreenRule, Mix, RequeueRule};
 use rules::time::{TimeZone, Timestamp};
 use rules::window::{WindowKind, WindowPlan};
-use serde_json::json;
-use simulations::departments::Departments;
-use simulations::interfaces::{INTERFACES, Traffic};
 use simulations::office::{OfficeDay, recorded_day};
 use simulations::staffing::Staffing;
-use tokio::time::MissedTickBehavior;
-use tracing::warn;
 
-use crate::channels::Channels;
 use crate::devices::{Devices, Place};
 use crate::store::records::AccountRow;
 use crate::web::App;
 use crate::web::access::Role;
 use crate::web::auth::{hash_password, random_hex};
+
+mod traffic;
 
 /// The demonstration's hall.
 pub const HALL: &str = "demo";
@@ -45,12 +39,6 @@ const FREE_WINDOW: &str = "88";
 
 /// When the first day of a new demonstration begins.
 const FIRST_LOOK: NaiveTime = NaiveTime::from_hms_opt(9, 30, 0).expect("a time of day");
-
-/// Something happens to a case so often.
-const DEPARTMENTS_EVERY: Duration = Duration::from_secs(30);
-
-/// Most interfaces are called so often.
-const CALLS_EVERY: Duration = Duration::from_secs(2);
 
 /// Of how many earlier starts the screens' tokens stay valid.
 const STARTS_REMEMBERED: usize = 2;
@@ -116,64 +104,8 @@ pub async fn start(app: Data<App>, clock: Arc<ReplayClock>, base: &str) -> anyho
     let seed = app.settings.demo.seed;
     let player = Player::new(hall, clock, office, zone, seed);
     actix_web::rt::spawn(player.play());
-    let departments = Departments::new(seed, id, app.now());
-    actix_web::rt::spawn(work_for_ever(departments, app.cases.clone()));
-    set_interfaces_up(&app.channels).await?;
-    actix_web::rt::spawn(call_for_ever(Traffic::new(seed), app.channels.clone()));
+    traffic::start(&app, seed, id).await?;
     Ok(signs.guide(base, app.settings.demo.speed))
-}
-
-/// Cases have no day that could be played faster: their departments work by the clock on the wall.
-async fn work_for_ever(mut departments: Departments, desk: Desk<CaseDesk>) {
-    let mut steps = tokio::time::interval(DEPARTMENTS_EVERY);
-    steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        steps.tick().await;
-        let mut at_work = departments.clone();
-        let read = desk.read(move |desk, now| {
-            let commands = at_work.next(desk, now);
-            (at_work, commands)
-        });
-        let Some((at_work, commands)) = read.await else {
-            continue;
-        };
-        departments = at_work;
-        for command in commands {
-            if let Err(cause) = desk.submit(command, HALL, None).await {
-                warn!(%cause, "a case of the demonstration stays as it is");
-            }
-        }
-    }
-}
-
-/// Makes the interfaces that are not there; what an engineer has changed stays.
-async fn set_interfaces_up(channels: &Channels) -> anyhow::Result<()> {
-    for interface in &INTERFACES {
-        let channel: ChannelId = interface.id.parse()?;
-        let setup = json!({
-            "name": {"zh": interface.name.0, "en": interface.name.1},
-            "provider": interface.provider, "direction": "outbound",
-        });
-        channels.made(&channel, setup, HALL).await?;
-    }
-    Ok(())
-}
-
-/// Like cases, calls between systems happen by the clock on the wall.
-async fn call_for_ever(mut traffic: Traffic, channels: Channels) {
-    let mut steps = tokio::time::interval(CALLS_EVERY);
-    steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        steps.tick().await;
-        let now = SystemClock.now();
-        for (id, call) in traffic.next(now) {
-            let watched = id.parse().ok().and_then(|id| channels.get(&id));
-            let Some(watched) = watched else { continue };
-            if let Err(cause) = channels.tell(&watched, call, now).await {
-                warn!(%cause, "a call of the demonstration is not in the history");
-            }
-        }
-    }
 }
 
 fn office_config(office: &OfficeDay, zone: TimeZone) -> anyhow::Result<HallConfig> {

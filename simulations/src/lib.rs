@@ -13,6 +13,8 @@
 //! - [`clerks`]: what a clerk at a window does that cannot be recorded: how long, for whom, and who never came
 //! - [`departments`]: what departments do with the cases they have in hand, for demonstrations
 //! - [`interfaces`]: what goes over the interfaces between systems, for demonstrations
+//! - [`deliveries`]: what other authorities hand over, complete, late or wrong, for demonstrations
+//! - [`online`]: what on-line services tell of their visits, for demonstrations
 //!
 //! Deliberately absent: a queue, a calling order, an alert. Those are decided elsewhere, by the same code that runs
 //! the live hall; a second copy here would drift. The full simulator (scenario files, a heap of what happens next,
@@ -34,6 +36,10 @@ pub mod clerks;
 pub mod departments;
 
 pub mod interfaces;
+
+pub mod deliveries;
+
+pub mod online;
 
 mod random;
 mod table;
