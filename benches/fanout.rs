@@ -389,13 +389,17 @@ fn latency_summary(rounds: &[Round]) -> Value {
     })
 }
 
-fn pooled(rounds: &[Round], of: impl Fn(&Round) -> &Samples) -> Samples {
+fn pooled<'a>(
+    rounds: impl IntoIterator<Item = &'a Round>,
+    of: impl Fn(&Round) -> &Samples,
+) -> Samples {
     let mut all = Samples::default();
-    rounds.iter().for_each(|round| all.absorb(of(round)));
+    rounds.into_iter().for_each(|round| all.absorb(of(round)));
     all
 }
 
-/// The same changes, the same frame size, the same screens: first us, then nchan, and again.
+/// The same changes, the same frame size, the same screens: first us, then nchan, and again; each also
+/// without any screen, since ours are durable commands and nchan keeps nothing.
 async fn compare(
     hall: &Stage,
     nchan: Option<&Stage>,
@@ -408,47 +412,72 @@ async fn compare(
         progress(&format!("{rate} changes/s, pair {n}/{}", options.repeats));
         let round = play(hall, hall.source.clone(), rate, options, report).await?;
         let bytes = round.frame_bytes.round() as usize;
-        ours.push(round);
+        let alone = changes_alone(hall, hall.source.clone(), rate, options).await?;
+        ours.push(Compared { round, alone });
         if let Some(nchan) = nchan {
-            theirs.push(play(nchan, nchan.with_size(bytes), rate, options, report).await?);
+            let source = nchan.with_size(bytes);
+            let round = play(nchan, source.clone(), rate, options, report).await?;
+            let alone = changes_alone(nchan, source, rate, options).await?;
+            theirs.push(Compared { round, alone });
         }
     }
-    let without_screens = commands_alone(hall, rate, options).await?;
-    let per_cpu_second =
-        |rounds: &[Round]| median(&rounds.iter().map(Round::per_cpu_second).collect::<Vec<_>>());
-    let p95 = |rounds: &[Round]| pooled(rounds, |round| &round.from_sent).quantile_ms(0.95);
+    let of = |rounds: &[Compared], figure: fn(&Compared) -> f64| {
+        median(&rounds.iter().map(figure).collect::<Vec<_>>())
+    };
+    let p95 = |rounds: &[Compared]| from_sent(rounds).quantile_ms(0.95);
     let ratio = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| rounded(a / b));
-    let side = |rounds: &[Round]| {
+    let side = |rounds: &[Compared]| {
         json!({
-            "delivered_per_cpu_s": per_cpu_second(rounds).map(f64::round),
-            "from_sent": pooled(rounds, |round| &round.from_sent).summary(),
-            "rounds": rounds.iter().map(Round::summary).collect::<Vec<_>>(),
+            "delivered_per_cpu_s": of(rounds, Compared::per_cpu_second).map(f64::round),
+            "delivered_per_cpu_s_of_sending": of(rounds, Compared::per_cpu_second_of_sending).map(f64::round),
+            "changes_alone_cpu_pct": of(rounds, |one| one.alone).map(rounded),
+            "from_sent": from_sent(rounds).summary(),
+            "rounds": rounds.iter().map(|one| one.round.summary()).collect::<Vec<_>>(),
         })
     };
+    let both = |figure: fn(&Compared) -> f64| ratio(of(&ours, figure), of(&theirs, figure));
     Ok(json!({
         "changes_per_s": rate,
         "hallkeeper": side(&ours),
-        "hallkeeper_commands_alone_cpu_pct": without_screens,
         "nchan": if theirs.is_empty() { Value::Null } else { side(&theirs) },
-        "delivered_per_cpu_s_ratio": ratio(per_cpu_second(&ours), per_cpu_second(&theirs)),
+        "delivered_per_cpu_s_ratio": both(Compared::per_cpu_second),
+        "delivered_per_cpu_s_of_sending_ratio": both(Compared::per_cpu_second_of_sending),
         "p95_ratio": ratio(p95(&ours), p95(&theirs)),
     }))
 }
 
-/// What the commands themselves cost, which nchan does not have to pay: decide, journal, commit.
-async fn commands_alone(hall: &Stage, rate: f64, options: &Options) -> Result<f64> {
-    let mut server = CpuMeter::of(hall.pids.clone());
+/// A round, and what percentage of a core the same changes take when nobody is told of them.
+struct Compared {
+    round: Round,
+    alone: f64,
+}
+
+impl Compared {
+    fn per_cpu_second(&self) -> f64 {
+        self.round.per_cpu_second()
+    }
+
+    /// Of the time that telling takes: without what the changes take anyway, which is to decide,
+    /// journal and commit for us, and to take a request for nchan.
+    fn per_cpu_second_of_sending(&self) -> f64 {
+        let changes = self.alone / 100.0 * self.round.wall;
+        self.round.delivered as f64 / (self.round.server_cpu - changes).max(1e-9)
+    }
+}
+
+fn from_sent(rounds: &[Compared]) -> Samples {
+    let rounds = rounds.iter().map(|one| &one.round);
+    pooled(rounds, |round| &round.from_sent)
+}
+
+/// What the changes cost when there is no screen, in percent of a core.
+async fn changes_alone(stage: &Stage, source: Source, rate: f64, options: &Options) -> Result<f64> {
+    let mut server = CpuMeter::of(stage.pids.clone());
     let before = server.read();
     let began = Instant::now();
-    finished(publish(
-        hall.source.clone(),
-        rate,
-        (rate * options.secs.as_secs_f64()).ceil() as usize,
-    ))
-    .await?;
-    Ok(rounded(
-        100.0 * (server.read() - before).ran / began.elapsed().as_secs_f64(),
-    ))
+    let count = (rate * options.secs.as_secs_f64()).ceil() as usize;
+    finished(publish(source, rate, count)).await?;
+    Ok(100.0 * (server.read() - before).ran / began.elapsed().as_secs_f64())
 }
 
 /// Resident memory at rest, and what one idle subscriber adds to it.
