@@ -19,7 +19,7 @@ export function startVoice(live, options) {
   const path = "/halls/" + encodeURIComponent(options.hall) + "/voice/" + encodeURIComponent(options.zone || "-");
   const page = newKey();
   const audio = new Audio();
-  const said = [];          // ids that need no saying again, newest last
+  const said = new Map();   // how those ended that need no saying again, by id, newest last
   let device = null;
   let state = "boot";
   let muted = Boolean(options.muted);
@@ -68,7 +68,8 @@ export function startVoice(live, options) {
     if (!muted && !blocked) show(!view.on ? "off" : mine ? "on" : "standby");
     if (playing && asked > playing.since && id !== playing.id) stop();
     if (!id || muted || blocked || playing) return;
-    if (said.includes(id)) offer({ ended: id });
+    const how = said.get(id); // a report of it may be on its way, or lost
+    if (how) offer({ [how]: id });
     else play(view.saying);
   }
 
@@ -94,8 +95,8 @@ export function startVoice(live, options) {
   function end(mine, how) {
     if (playing !== mine) return;
     stop();
-    said.push(mine.id);
-    if (said.length > 50) said.shift();
+    said.set(mine.id, how);
+    if (said.size > 50) said.delete(said.keys().next().value);
     setTimeout(() => offer({ [how]: mine.id }), how === "ended" ? GAP_MS : 0);
   }
 
