@@ -142,8 +142,12 @@ impl Browser {
 
     async fn ask_driver(&self, path: &str, body: Value) -> Value {
         let url = format!("{}/{path}", self.session);
-        let sent = awc::Client::default().post(url).send_json(&body).await;
-        let mut answer = sent.expect("the driver answers");
+        let http = awc::Client::builder().timeout(PATIENCE).finish();
+        let mut answer = http
+            .post(url)
+            .send_json(&body)
+            .await
+            .expect("the driver answers");
         let text = answer.body().limit(8 << 20).await.expect("its answer");
         let answer: Value = serde_json::from_slice(&text).expect("JSON");
         assert!(answer["value"]["error"].is_null(), "{path}: {answer}");
