@@ -89,6 +89,9 @@ async fn an_alert_is_raised_explained_handled_and_over() {
     let server = quick().await;
     let (admin, tickets) = three_wait(&server, "H1").await;
     let mut feed = admin.live(&["alerts", "alerts.H1"], json!({})).await;
+    // What happens before the snapshot is made is told by it, and by no frame of its own.
+    feed.frame("alerts").await;
+    feed.frame("alerts.H1").await;
     admin
         .put("/rules/T1", long_line("T1", ""))
         .await
