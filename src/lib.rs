@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
-use actix_web::web::{Data, PayloadConfig};
+use actix_web::web::{Data, PayloadConfig, scope, to};
 use actix_web::{App as HttpApp, HttpServer};
 use actors::clock::{ReplayClock, SystemClock};
 use actors::ports::Clock as _;
@@ -68,7 +68,7 @@ use crate::strips::Wires;
 use crate::vitals::Collector;
 use crate::web::App;
 use crate::web::auth::Auth;
-use crate::web::screen_socket::Connection;
+use crate::web::screen_socket::{Connection, Peer};
 
 /// Of the server and of whatever measures its parts.
 #[global_allocator]
@@ -315,9 +315,15 @@ fn serve(listener: TcpListener, app: Data<App>) -> anyhow::Result<Server> {
         HttpApp::new()
             .app_data(app.clone())
             .app_data(PayloadConfig::new(server.body_limit))
-            .wrap(from_fn(web::error::finish))
-            .wrap(from_fn(channels::own::count))
-            .configure(web::configure)
+            // The scopes' own default, and theirs in turn.
+            .default_service(to(web::routes::unknown_path))
+            .configure(gateway::configure)
+            .service(
+                scope("")
+                    .wrap(from_fn(web::error::finish))
+                    .wrap(from_fn(channels::own::count))
+                    .configure(web::configure),
+            )
     })
     .workers(workers)
     // Small frames go out at once, and a peer that acknowledges nothing is dropped by the kernel:
@@ -327,6 +333,9 @@ fn serve(listener: TcpListener, app: Data<App>) -> anyhow::Result<Server> {
         if let Some(stream) = connection.downcast_ref::<TcpStream>() {
             set_user_timeout(stream, stalled);
             data.insert(Connection(stream.as_raw_fd()));
+            if let Ok(peer) = stream.peer_addr() {
+                data.insert(Peer(peer.ip().to_string()));
+            }
         }
     })
     .shutdown_timeout(2)

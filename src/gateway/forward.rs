@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use actix_web::body::BodySize;
 use actix_web::dev::Payload;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use hyper::body::{Body as _, Incoming};
-use hyper::{Request, Response};
+use hyper::{Request, Response, header};
 use rules::channels::upstream::{first_segment, leaves_its_place};
 use rules::channels::{CallRefusal, KeyHash, Outcome, trace};
 use rules::name::Lang;
@@ -27,8 +27,8 @@ use super::route::{Route, Way, Worker};
 use super::upstream::Link;
 use super::{ROOT, Slot};
 use crate::web::App;
-use crate::web::error::Problem;
-use crate::web::screen_socket::Connection;
+use crate::web::error::{Problem, be_careful};
+use crate::web::screen_socket::{Connection, Peer};
 
 /// Attempts to send a request that did not get onto a connection.
 const ATTEMPTS: usize = 3;
@@ -46,7 +46,7 @@ struct Asked<'a> {
     version: &'a str,
     key: KeyHash,
     caller: String,
-    peer: String,
+    peer: &'a str,
     trace: u128,
     traceparent: String,
     /// Of the request's body, where it is told.
@@ -55,10 +55,17 @@ struct Asked<'a> {
 }
 
 /// Forwards a call, whatever its method.
-pub(super) async fn forward(
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn forward(request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    match answer(&request, payload).await {
+        Ok(mut answer) => {
+            be_careful(answer.headers_mut());
+            answer
+        }
+        Err(problem) => problem.told(&request),
+    }
+}
+
+async fn answer(request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let app = request.app_data::<Data<App>>();
     let worker = request.app_data::<Rc<Worker>>();
     let (Some(app), Some(worker)) = (app, worker) else {
@@ -67,7 +74,7 @@ pub(super) async fn forward(
     let path = request.path().strip_prefix(ROOT).unwrap_or_default();
     let (channel, behind) = first_segment(path);
     let route = worker.route(&app.gateway, channel).await?;
-    let asked = take_apart(app, worker, &request, route, behind)?;
+    let asked = take_apart(app, worker, request, route, behind)?;
     let refused = |refusal| refuse(&asked, refusal);
     check(&asked).map_err(refused)?;
     let own = asked.way.upstream.max_parallel as usize;
@@ -121,13 +128,13 @@ fn take_apart<'a>(
         return Err(Problem::invalid("path", "has no segments '.' or '..'"));
     }
     let headers = request.headers();
-    let (version, rest) = match text(headers, headers::VERSION) {
+    let (version, rest) = match text(headers, &headers::VERSION.ours) {
         "" => first_segment(behind),
         version => (version, behind),
     };
-    let peer = request.peer_addr().map(|peer| peer.ip().to_string());
-    let peer = peer.unwrap_or_default();
-    let came = text(headers, headers::TRACEPARENT);
+    let peer = request.conn_data::<Peer>();
+    let peer = peer.map_or("", |peer| peer.0.as_str());
+    let came = text(headers, &headers::TRACEPARENT.ours);
     let key = key_hash(headers);
     let known = trace::trace_id(came);
     let known = known.and_then(|id| u128::from_str_radix(id, 16).ok());
@@ -139,12 +146,9 @@ fn take_apart<'a>(
         trace,
         traceparent,
         // Until a key says more.
-        caller: route
-            .access
-            .caller_of(&key)
-            .map_or_else(|| peer.clone(), str::to_owned),
+        caller: route.access.caller_of(&key).unwrap_or(peer).to_owned(),
         key,
-        length: text(headers, "content-length").parse().ok(),
+        length: text(headers, &CONTENT_LENGTH).parse().ok(),
         at: app.now(),
         request,
         route,
@@ -156,7 +160,7 @@ fn take_apart<'a>(
 }
 
 fn key_hash(headers: &HeaderMap) -> KeyHash {
-    let key = headers.get(headers::KEY).map(|key| key.as_bytes());
+    let key = headers.get(&headers::KEY).map(|key| key.as_bytes());
     KeyHash(Sha256::digest(key.unwrap_or_default()).into())
 }
 
@@ -193,8 +197,8 @@ fn refuse(asked: &Asked<'_>, refusal: CallRefusal) -> Problem {
 impl Asked<'_> {
     fn record(&self) -> Record {
         let headers = self.request.headers();
-        let kind = text(headers, "content-type");
-        let encoding = text(headers, "content-encoding");
+        let kind = text(headers, &CONTENT_TYPE);
+        let encoding = text(headers, &CONTENT_ENCODING);
         let keep = self.way.upstream.keep_bodies;
         let named = rules::channels::access::is_version(self.version);
         let version = if named { self.version } else { "" };
@@ -215,15 +219,14 @@ impl Asked<'_> {
             caller: &self.caller,
             version: self.version,
             traceparent: &self.traceparent,
-            peer: &self.peer,
+            peer: self.peer,
         };
         let query = self.request.query_string();
         let path = way.upstream.path(self.version, self.rest, query);
-        let mut request = Request::builder()
-            .method(self.request.method().as_str())
-            .uri(path)
-            .body(body)
-            .map_err(|_| Fault::BadResponse)?;
+        let method = hyper::Method::from_bytes(self.request.method().as_str().as_bytes());
+        let mut request = Request::new(body);
+        *request.method_mut() = method.map_err(|_| Fault::BadResponse)?;
+        *request.uri_mut() = path.try_into().map_err(|_| Fault::BadResponse)?;
         *request.headers_mut() = headers::request(self.request.headers(), &about, &way.request);
         Ok(request)
     }
@@ -310,7 +313,7 @@ fn respond(
     if status.is_informational() {
         return Err(ended(call, Fault::BadResponse));
     }
-    let length = head.headers.get("content-length");
+    let length = head.headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let is_head = asked.request.method() == Method::HEAD;
     let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -318,9 +321,9 @@ fn respond(
     if !is_head && !bodiless && length > Some(max) {
         return Err(ended(call, Fault::ResponseTooLarge));
     }
-    let text_of = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let kind = text_of("content-type").unwrap_or_default();
-    let encoding = text_of("content-encoding").unwrap_or_default();
+    let text_of = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let kind = text_of(header::CONTENT_TYPE).unwrap_or_default();
+    let encoding = text_of(header::CONTENT_ENCODING).unwrap_or_default();
     let keep = asked.way.upstream.keep_bodies;
     call.answered(status.as_u16(), Part::new(keep, kind, encoding));
     let size = match (bodiless, is_head, length) {

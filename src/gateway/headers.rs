@@ -2,19 +2,39 @@
 //! goes along, and a channel's own rules are kept.
 
 use actix_web::http::header as ours;
-use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
 use rules::channels::upstream::{HeaderRules, OWN_HEADERS};
 
 /// The caller's key; never forwarded.
-pub(super) const KEY: &str = "x-api-key";
+pub(super) static KEY: ours::HeaderName = ours::HeaderName::from_static("x-api-key");
 
 /// Which version is called.
-pub(super) const VERSION: &str = "x-api-version";
+pub(super) static VERSION: Both = Both::of("x-api-version");
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Who calls, as the key says: for the upstream.
-const CALLER: &str = "x-api-caller";
+static CALLER: Both = Both::of("x-api-caller");
 
-pub(super) const TRACEPARENT: &str = "traceparent";
+pub(super) static TRACEPARENT: Both = Both::of("traceparent");
+
+/// A name as the server's side and as the upstream's side have it, made once: a map that is asked by
+/// a text makes a name of it first.
+pub(super) struct Both {
+    pub(super) ours: ours::HeaderName,
+    pub(super) theirs: HeaderName,
+}
+
+impl Both {
+    const fn of(name: &'static str) -> Self {
+        Self {
+            ours: ours::HeaderName::from_static(name),
+            theirs: HeaderName::from_static(name),
+        }
+    }
+}
 
 /// What the upstream is told of a call beside the caller's own headers.
 pub(super) struct About<'a> {
@@ -58,10 +78,11 @@ pub(super) fn request(
     about: &About<'_>,
     changes: &Changes<HeaderName, HeaderValue>,
 ) -> HeaderMap {
-    let connection = text(came, "connection");
+    let connection = text(came, &ours::CONNECTION);
     let mut headers = HeaderMap::with_capacity(came.len() + 8);
     for (name, value) in came {
-        let own = matches!(name.as_str(), "expect" | TRACEPARENT | VERSION | CALLER);
+        let told = [&VERSION, &CALLER, &TRACEPARENT];
+        let own = *name == ours::EXPECT || told.iter().any(|one| one.ours == *name);
         if own || stays(name.as_str(), connection) {
             continue;
         }
@@ -74,32 +95,35 @@ pub(super) fn request(
         }
     }
     headers.insert(HOST, about.host.clone());
-    let host = text(came, "host");
-    let proto = match text(came, "x-forwarded-proto") {
+    let host = text(came, &ours::HOST);
+    let proto = match text(came, &ours::X_FORWARDED_PROTO) {
         "" => "http",
         proto => proto,
     };
-    let with = |name: &str, last: &str| match text(came, name) {
-        "" => last.to_owned(),
-        before => format!("{before}, {last}"),
+    let behind = |name: &ours::HeaderName, last: &[&str]| match text(came, name) {
+        "" => last.concat(),
+        before => [&[before, ", "], last].concat().concat(),
     };
-    let quoted = match about.peer.contains(':') {
-        true => format!("\"[{}]\"", about.peer),
-        false => about.peer.to_owned(),
+    let (open, close) = match about.peer.contains(':') {
+        true => ("for=\"[", "]\";host=\""),
+        false => ("for=", ";host=\""),
     };
-    let forwarded = format!("for={quoted};host=\"{host}\";proto={proto}");
+    let forwarded = [open, about.peer, close, host, "\";proto=", proto];
     let told = [
-        ("forwarded", with("forwarded", &forwarded)),
-        ("x-forwarded-for", with("x-forwarded-for", about.peer)),
-        ("x-forwarded-host", host.to_owned()),
-        ("x-forwarded-proto", proto.to_owned()),
-        (CALLER, about.caller.to_owned()),
-        (VERSION, about.version.to_owned()),
-        (TRACEPARENT, about.traceparent.to_owned()),
+        (&FORWARDED, behind(&ours::FORWARDED, &forwarded)),
+        (
+            &X_FORWARDED_FOR,
+            behind(&ours::X_FORWARDED_FOR, &[about.peer]),
+        ),
+        (&X_FORWARDED_HOST, host.to_owned()),
+        (&X_FORWARDED_PROTO, proto.to_owned()),
+        (&CALLER.theirs, about.caller.to_owned()),
+        (&VERSION.theirs, about.version.to_owned()),
+        (&TRACEPARENT.theirs, about.traceparent.to_owned()),
     ];
     for (name, value) in told {
         if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)) {
-            headers.insert(HeaderName::from_static(name), value);
+            headers.insert(name.clone(), value);
         }
     }
     for name in &changes.remove {
@@ -118,7 +142,7 @@ pub(super) fn response(
     changes: &Changes<ours::HeaderName, ours::HeaderValue>,
     headers: &mut ours::HeaderMap,
 ) {
-    let connection = came.get("connection").and_then(|one| one.to_str().ok());
+    let connection = came.get(CONNECTION).and_then(|one| one.to_str().ok());
     let connection = connection.unwrap_or_default();
     for (name, value) in came {
         let length = keep_length && name.as_str() == "content-length";
@@ -142,7 +166,7 @@ pub(super) fn response(
 }
 
 /// The value of a header that is plain text; else nothing.
-pub(super) fn text<'a>(headers: &'a ours::HeaderMap, name: &str) -> &'a str {
+pub(super) fn text<'a>(headers: &'a ours::HeaderMap, name: &ours::HeaderName) -> &'a str {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
     value.unwrap_or_default()
 }

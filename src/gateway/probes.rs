@@ -136,7 +136,7 @@ async fn request(
         .header("host", authority)
         .header("user-agent", "hallkeeper-probe")
         .header("connection", "close")
-        .header(super::headers::TRACEPARENT, traceparent)
+        .header(&super::headers::TRACEPARENT.theirs, traceparent)
         .body(Nothing)
         .map_err(|_| Fault::ConnectFailed)?;
     let answer = link.sender.send_request(request).await;

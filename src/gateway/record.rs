@@ -6,6 +6,7 @@ use actix_web::http::Method;
 use rules::channels::Outcome;
 use rules::channels::call::{Call, PART_MAX_BYTES};
 use rules::channels::seen::{Body, Keeping, Seen};
+use rules::channels::trace::push_hex;
 use rules::ids::ChannelId;
 use rules::time::Timestamp;
 
@@ -124,6 +125,8 @@ impl Head {
             bytes: Some(self.bytes[n]).filter(|bytes| *bytes > 0),
             text,
         };
+        let mut trace = String::with_capacity(32);
+        push_hex(&mut trace, &self.trace.to_be_bytes());
         let carried = self.started.map(|started| self.ended - started);
         let seen = Seen {
             id,
@@ -134,7 +137,7 @@ impl Head {
             status: self.status,
             result: self.result,
             reason: self.reason,
-            trace_id: Some(format!("{:032x}", self.trace)),
+            trace_id: Some(trace),
             method: Some(self.method.as_str()),
             path: text(path),
             path_family: None,

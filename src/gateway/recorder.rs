@@ -16,6 +16,7 @@ use actors::ports::Clock as _;
 use rules::channels::Masking;
 use rules::channels::call::Call;
 use rules::channels::seen::Keeping;
+use rules::channels::trace::push_hex;
 use rules::ids::ChannelId;
 use tokio::sync::{Notify, oneshot};
 use tracing::warn;
@@ -190,7 +191,8 @@ impl Writer {
         let watched = &*fetched.channels[head.channel].watched;
         self.numbered += 1;
         // Of one length, so that they rise and an index of them only grows at its end.
-        let id = format!("g-{}-{:010}", self.run, self.numbered);
+        let mut id = ["g-", &self.run, "-"].concat();
+        push_hex(&mut id, &self.numbered.to_be_bytes()[3..]);
         let texts = fetched.rows.texts(head);
         match head.call(texts, &watched.id, id, &self.keeping, SystemClock.now()) {
             Some(call) => {

@@ -6,7 +6,9 @@ use std::fmt;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{
+    ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use actors::hall::SubmitError;
@@ -122,6 +124,13 @@ impl Problem {
         body.insert("code".into(), json!(self.code));
         body.insert("detail".into(), json!(self.detail.get(lang)));
         Value::Object(body)
+    }
+
+    /// The problem as the answer to a request that does not pass [`finish`].
+    pub fn told(&self, request: &HttpRequest) -> HttpResponse {
+        let mut response = self.response(lang_of(request));
+        be_careful(response.headers_mut());
+        response
     }
 
     fn response(&self, lang: Lang) -> HttpResponse {
@@ -287,10 +296,11 @@ pub async fn finish(
         let lang = lang_of(response.request());
         response = response.into_response(problem.response(lang));
     }
-    let headers = response.headers_mut();
-    headers.insert(
-        actix_web::http::header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    be_careful(response.headers_mut());
     Ok(response)
+}
+
+/// The headers of a careful server.
+pub fn be_careful(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

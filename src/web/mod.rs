@@ -35,7 +35,7 @@ use crate::config::Settings;
 use crate::devices::Devices;
 use crate::directory::Directory;
 use crate::feeds::Feeds;
-use crate::gateway::{self, Gateway};
+use crate::gateway::Gateway;
 use crate::metrics::spans::Spans;
 use crate::notices::driver::Lanes;
 use crate::notices::push::DeskPush;
@@ -179,7 +179,7 @@ impl App {
     }
 }
 
-/// All routes.
+/// All routes but the gateway's, which are traffic of others.
 pub fn configure(config: &mut ServiceConfig) {
     let no_such_path = |_, _: &_| routes::no_such_path().into();
     let query =
@@ -225,10 +225,8 @@ pub fn configure(config: &mut ServiceConfig) {
                 )
                 .default_service(web::to(routes::unknown_path)),
         )
-        .configure(gateway::configure)
         .configure(screen_socket::configure)
         .configure(routes::health::configure)
         .configure(routes::metrics::configure)
-        .configure(routes::pages::configure)
-        .default_service(web::to(routes::unknown_path));
+        .configure(routes::pages::configure);
 }

@@ -75,6 +75,9 @@ const RIGHTS_EVERY: u32 = 4;
 /// Told with the ping that asks whether all before it has left.
 const ALL_LEFT: &[u8] = b"all-left";
 
+/// The address at the other end of a connection.
+pub struct Peer(pub String);
+
 /// The connection that a request came by.
 #[derive(Clone, Copy)]
 pub struct Connection(pub RawFd);

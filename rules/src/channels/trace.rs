@@ -19,5 +19,21 @@ pub fn trace_id(traceparent: &str) -> Option<&str> {
 
 /// A `traceparent` of a trace that begins here.
 pub fn traceparent(trace: u128, parent: u64) -> String {
-    format!("00-{:032x}-{:016x}-01", trace.max(1), parent.max(1))
+    let mut text = String::with_capacity(55);
+    text.push_str("00-");
+    push_hex(&mut text, &trace.max(1).to_be_bytes());
+    text.push('-');
+    push_hex(&mut text, &parent.max(1).to_be_bytes());
+    text.push_str("-01");
+    text
+}
+
+/// Appends bytes as hexadecimal digits. Ids are written for each call, where the formatter takes
+/// several times as long.
+pub fn push_hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
 }
