@@ -1,4 +1,4 @@
-//! On-line services in use, for demonstrations: people look things up and hand cases in, most by phone. One service
+//! On-line services in use, for demonstrations: people look things up and hand cases in by phone. One service
 //! was left by its people two days ago, and is silent since.
 //!
 //! The events of a turn follow from the seed and the turn alone, so that told again they are the same.

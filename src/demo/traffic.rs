@@ -112,10 +112,12 @@ async fn call_for_ever(mut traffic: Traffic, channels: Channels) {
     }
 }
 
-/// The feed, made unless it is there.
+/// The feed, set up unless it is.
 async fn feed(feeds: &Feeds) -> anyhow::Result<Arc<Holder>> {
     let id: FeedId = FEED.parse()?;
-    if let Some(holder) = feeds.get(&id) {
+    if let Some(holder) = feeds.get(&id)
+        && holder.read(|feed, _| feed.setup().is_some()).await?
+    {
         return Ok(holder);
     }
     let setup = serde_json::from_value(json!({
@@ -193,12 +195,13 @@ async fn visit_for_ever(seed: u64, records: Records) {
             told += turn.as_millis() as i64;
         }
         let masking = Masking::default();
-        let known = events.drain(..);
-        let known: Vec<_> = known
-            .filter_map(|told| telemetry::Event::told(&told, &masking, now).ok())
+        let known: Vec<_> = events
+            .iter()
+            .filter_map(|told| telemetry::Event::told(told, &masking, now).ok())
             .collect();
-        if let Err(cause) = records.keep_telemetry(&known).await {
-            warn!(%cause, "visits of the demonstration are not kept");
+        match records.keep_telemetry(&known).await {
+            Ok(_) => events.clear(),
+            Err(cause) => warn!(%cause, "visits of the demonstration are not kept yet"),
         }
     }
 }
