@@ -315,7 +315,7 @@ fn serve(listener: TcpListener, app: Data<App>) -> anyhow::Result<Server> {
         HttpApp::new()
             .app_data(app.clone())
             .app_data(PayloadConfig::new(server.body_limit))
-            // The scopes' own default, and theirs in turn.
+            // Also for the scopes, at whatever depth, that have no default of their own.
             .default_service(to(web::routes::unknown_path))
             .configure(gateway::configure)
             .service(

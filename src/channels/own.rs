@@ -65,13 +65,12 @@ const FAMILIES: [(&str, &str, &str); 10] = [
     ("own-pages", "本系统 页面", "Own: pages"),
 ];
 
-/// The family of a path; none of what is traffic of others or asked by machines that watch.
+/// The family of a path; none of what machines ask that watch. Traffic of others does not come by here.
 fn family(path: &str) -> Option<usize> {
     let Some(path) = path.strip_prefix("/api/v1/") else {
         return match path {
             "/healthz" | "/readyz" | "/metrics" => None,
             "/ws" => Some(8),
-            _ if path.starts_with("/gateway/") => None,
             _ => Some(9),
         };
     };
@@ -323,6 +322,5 @@ mod tests {
         assert_eq!(id("/ws"), Some("own-live"));
         assert_eq!(id("/board/H1"), Some("own-pages"));
         assert_eq!(id("/metrics"), None);
-        assert_eq!(id("/gateway/map/v1/x"), None);
     }
 }

@@ -123,7 +123,12 @@ async fn a_call_is_forwarded_and_recorded() {
         answer.ends_with("{\"order\": 17, \"phone\": \"13812345678\"}  "),
         "{answer}"
     );
-    for header in ["x-id: 7", "cache-control: no-store", "content-length: 39"] {
+    for header in [
+        "x-id: 7",
+        "cache-control: no-store",
+        "content-length: 39",
+        "x-content-type-options: nosniff",
+    ] {
         assert!(lower.contains(header), "{header}: {answer}");
     }
     assert!(
@@ -206,9 +211,10 @@ async fn a_call_is_refused_for_each_reason_and_the_history_tells_it() {
         "{}",
         upstream.heard(1)
     );
-    call(&server, "none", "/v1/x")
-        .await
-        .refused(401, "unknown_caller");
+    let refused = call(&server, "none", "/v1/x?lang=en").await;
+    assert_eq!(refused.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(refused.body["detail"], "the caller is not known here");
+    refused.refused(401, "unknown_caller");
     call(&server, &key, "/v9/x")
         .await
         .refused(403, "unknown_version");
