@@ -399,7 +399,7 @@ fn pooled<'a>(
 }
 
 /// The same changes, the same frame size, the same screens: first us, then nchan, and again; each also
-/// without any screen, since ours are durable commands and nchan keeps nothing.
+/// without any screen, since ours are durable commands and nchan keeps nothing for long.
 async fn compare(
     hall: &Stage,
     nchan: Option<&Stage>,
@@ -422,14 +422,15 @@ async fn compare(
         }
     }
     let of = |rounds: &[Compared], figure: fn(&Compared) -> f64| {
-        median(&rounds.iter().map(figure).collect::<Vec<_>>())
+        let known = rounds.iter().map(figure).filter(|known| known.is_finite());
+        median(&known.collect::<Vec<_>>())
     };
     let p95 = |rounds: &[Compared]| from_sent(rounds).quantile_ms(0.95);
     let ratio = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| rounded(a / b));
     let side = |rounds: &[Compared]| {
         json!({
             "delivered_per_cpu_s": of(rounds, Compared::per_cpu_second).map(f64::round),
-            "delivered_per_cpu_s_of_sending": of(rounds, Compared::per_cpu_second_of_sending).map(f64::round),
+            "delivered_per_added_cpu_s": of(rounds, Compared::per_added_cpu_second).map(f64::round),
             "changes_alone_cpu_pct": of(rounds, |one| one.alone).map(rounded),
             "from_sent": from_sent(rounds).summary(),
             "rounds": rounds.iter().map(|one| one.round.summary()).collect::<Vec<_>>(),
@@ -441,7 +442,7 @@ async fn compare(
         "hallkeeper": side(&ours),
         "nchan": if theirs.is_empty() { Value::Null } else { side(&theirs) },
         "delivered_per_cpu_s_ratio": both(Compared::per_cpu_second),
-        "delivered_per_cpu_s_of_sending_ratio": both(Compared::per_cpu_second_of_sending),
+        "delivered_per_added_cpu_s_ratio": both(Compared::per_added_cpu_second),
         "p95_ratio": ratio(p95(&ours), p95(&theirs)),
     }))
 }
@@ -457,11 +458,13 @@ impl Compared {
         self.round.per_cpu_second()
     }
 
-    /// Of the time that telling takes: without what the changes take anyway, which is to decide,
-    /// journal and commit for us, and to take a request for nchan.
-    fn per_cpu_second_of_sending(&self) -> f64 {
+    /// Of the time that the screens add: without what the changes take anyway, which is to decide,
+    /// journal, commit and make one frame for us, and to take a request into its buffer for nchan.
+    /// NaN where noise leaves nothing.
+    fn per_added_cpu_second(&self) -> f64 {
         let changes = self.alone / 100.0 * self.round.wall;
-        self.round.delivered as f64 / (self.round.server_cpu - changes).max(1e-9)
+        let added = Some(self.round.server_cpu - changes).filter(|added| *added > 0.0);
+        added.map_or(f64::NAN, |added| self.round.delivered as f64 / added)
     }
 }
 
