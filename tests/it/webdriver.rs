@@ -206,6 +206,9 @@ impl Browser {
 
     /// Types into a field, or into the page itself.
     pub async fn keys(&self, selector: &str, keys: &str) {
+        // A page paints a moment after what it was pressed for.
+        self.until(&format!("document.querySelector({selector:?})"))
+            .await;
         let element = self
             .page
             .find(Locator::Css(selector))
