@@ -2,7 +2,7 @@
 // all that can be done about it from here.
 import { get, hallPath } from "../lib/api.js";
 import { t, nameOf } from "../lib/i18n.js";
-import { h, swap } from "../lib/dom.js";
+import { calmly, h, swap } from "../lib/dom.js";
 import { byId } from "../lib/hall.js";
 import { button, clock, fact, facts, history, lasting, severity, word } from "./parts.js";
 import { curve } from "./curve.js";
@@ -118,7 +118,10 @@ export function detail(desk, current) {
 
   const remediesOf = (face) => ((face.remedies || []).includes("open_window") && face.hall ? windows(face) : null);
 
-  function paint() {
+  // An answer comes when it comes, also while something here is being pressed.
+  const paint = () => calmly(paintNow);
+
+  function paintNow() {
     if (!slot || !slot.isConnected) return;
     const face = current();
     swap(slot, face ? node(face) : h("p.dim", null, t("alert.choose")));
@@ -128,7 +131,7 @@ export function detail(desk, current) {
     show(where, face) {
       slot = where;
       if (face) ask(face);
-      paint();
+      paintNow();
     },
     tick: () => {
       const face = current();

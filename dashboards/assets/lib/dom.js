@@ -78,10 +78,14 @@ export function openDialog(build) {
 /* A frame must not replace a button between a finger's down and up: painting waits until the finger is off. */
 let pressedAt = 0;
 const waiting = new Set();
-const release = () => setTimeout(() => {
-  pressedAt = 0;
-  for (const paint of Array.from(waiting)) { waiting.delete(paint); paint(); }
-}, 60);
+const release = () => {
+  const mine = pressedAt;
+  setTimeout(() => {
+    if (pressedAt !== mine) return; // something else is being pressed by now, and will be let go of
+    pressedAt = 0;
+    for (const paint of Array.from(waiting)) { waiting.delete(paint); paint(); }
+  }, 60);
+};
 document.addEventListener("pointerdown", () => { pressedAt = performance.now(); }, true);
 document.addEventListener("pointerup", release, true);
 document.addEventListener("pointercancel", release, true);
