@@ -191,8 +191,10 @@ impl Browser {
     pub async fn click(&self, selector: &str) {
         self.until(&format!("document.querySelector({selector:?})"))
             .await;
-        // A page that paints itself anew may take the element away between finding and pressing.
+        // A page that paints itself anew may take the element away between finding and pressing, or
+        // move it.
         for _ in 0..5 {
+            self.rests(selector).await;
             let found = self.page.find(Locator::Css(selector)).await;
             if let Ok(element) = found
                 && element.click().await.is_ok()
@@ -202,6 +204,25 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("could not press {selector}");
+    }
+
+    /// Waits until an element stays where it is, as a person does who presses it.
+    async fn rests(&self, selector: &str) {
+        let place = format!(
+            "return JSON.stringify((document.querySelector({selector:?}) || document.body).getBoundingClientRect());"
+        );
+        let began = Instant::now();
+        let mut before = Value::Null;
+        while began.elapsed() < PATIENCE {
+            // The driver refuses to run a script in a page that is just going elsewhere.
+            let now = self.page.execute(&place, Vec::new()).await;
+            let now = now.unwrap_or_default();
+            if now.is_string() && now == before {
+                return;
+            }
+            before = now;
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
     }
 
     /// Types into a field, or into the page itself.
