@@ -97,6 +97,7 @@ function paintBar() {
 }
 
 function heard() {
+  paintState(); // with the first list the page can be trusted, and used
   if (tab && tab.view.paint) tab.view.paint();
 }
 
