@@ -9,7 +9,7 @@ use rules::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyArguments, AnyPoolOptions, AnyRow};
-use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Row as _, query::Query};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Row as _, query::Query};
 
 use super::StoreError;
 use crate::store::sqlite::{BUSY_TIMEOUT, CACHE_SIZE, CHECKPOINT_PAGES, Turn};
@@ -92,11 +92,8 @@ impl Db {
         &self,
         statements: Vec<Statement<'_>>,
     ) -> Result<Vec<u64>, StoreError> {
-        let _turn = self.turn().await;
-        let mut transaction = self.writer.begin().await.map_err(broken)?;
-        let changed = execute_all(statements, &mut transaction).await?;
-        transaction.commit().await.map_err(broken)?;
-        Ok(changed)
+        self.transaction(async |connection| execute_all(statements, connection).await)
+            .await
     }
 
     /// The same with SQLite, and the number that the last new row has.
@@ -104,13 +101,32 @@ impl Db {
         &self,
         statements: Vec<Statement<'_>>,
     ) -> Result<(Vec<u64>, i64), StoreError> {
+        self.transaction(async |connection| {
+            let changed = execute_all(statements, connection).await?;
+            let last = sqlx::query_scalar("select last_insert_rowid()");
+            let last = last.fetch_one(connection).await.map_err(broken)?;
+            Ok((changed, last))
+        })
+        .await
+    }
+
+    /// Does something whole or not at all.
+    ///
+    /// A connection on which it failed is closed. After an error of the disk SQLite has rolled back by
+    /// itself, and the pool, which does not know, would go on counting its transactions from there: the
+    /// next one that fails stays open, and with it the file's only write lock.
+    async fn transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let _turn = self.turn().await;
-        let mut transaction = self.writer.begin().await.map_err(broken)?;
-        let changed = execute_all(statements, &mut transaction).await?;
-        let last = sqlx::query_scalar("select last_insert_rowid()");
-        let last = last.fetch_one(&mut *transaction).await.map_err(broken)?;
-        transaction.commit().await.map_err(broken)?;
-        Ok((changed, last))
+        let mut connection = self.writer.acquire().await.map_err(broken)?;
+        let done = whole(&mut connection, work).await;
+        if done.is_err() {
+            // Its own error adds nothing to the one at hand.
+            let _ = connection.close().await;
+        }
+        done
     }
 
     /// Like [`Self::write`], where another row may have the same name.
@@ -159,6 +175,16 @@ impl Db {
             None => None,
         }
     }
+}
+
+async fn whole<T>(
+    connection: &mut AnyConnection,
+    work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut transaction = connection.begin().await.map_err(broken)?;
+    let done = work(&mut transaction).await?;
+    transaction.commit().await.map_err(broken)?;
+    Ok(done)
 }
 
 /// The number of rows that each statement changed.
