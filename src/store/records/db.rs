@@ -36,11 +36,11 @@ impl Db {
     pub(super) async fn sqlite(path: &Path, turn: Option<Arc<Turn>>) -> anyhow::Result<Self> {
         let prepare = format!(
             "pragma busy_timeout = {}; pragma synchronous = full; pragma foreign_keys = on; \
-             pragma wal_autocheckpoint = {CHECKPOINT_PAGES}; pragma cache_size = {CACHE_SIZE}",
+             pragma wal_autocheckpoint = {CHECKPOINT_PAGES};",
             BUSY_TIMEOUT.as_millis()
         );
-        let pool_of = |most: u32| {
-            let prepare = prepare.clone();
+        let pool_of = |most: u32, more: &str| {
+            let prepare = format!("{prepare} {more}");
             let options = pool_options().max_connections(most);
             options.after_connect(move |connection, _| {
                 let prepare = sqlx::AssertSqlSafe(prepare.clone());
@@ -48,9 +48,10 @@ impl Db {
             })
         };
         let url = file_url(path)?;
+        let writing = format!("pragma cache_size = {CACHE_SIZE};");
         Ok(Self {
-            pool: connect(pool_of(CONNECTIONS), &url).await?,
-            writer: connect(pool_of(1), &url).await?,
+            pool: connect(pool_of(CONNECTIONS, ""), &url).await?,
+            writer: connect(pool_of(1, &writing), &url).await?,
             turn,
         })
     }
