@@ -43,7 +43,7 @@ const WHOLE: Shape = Shape::Whole {
 
 enum Ask {
     /// A hall's topics, or a channel's, shall be there.
-    OpenHall(HallId, oneshot::Sender<()>),
+    Open(Option<HallId>, oneshot::Sender<()>),
     OpenChannel(ChannelId, oneshot::Sender<()>),
     /// The lists need a snapshot.
     Show,
@@ -64,10 +64,10 @@ impl Ops {
         (Self { asks }, Asked(asked))
     }
 
-    /// Makes a hall's topics known to the hub.
-    pub async fn open_hall(&self, hall: HallId) {
+    /// Makes the topics of a hall, or of everything, known to the hub.
+    pub async fn open(&self, hall: Option<HallId>) {
         let (reply, answer) = oneshot::channel();
-        if self.asks.send(Ask::OpenHall(hall, reply)).await.is_ok() {
+        if self.asks.send(Ask::Open(hall, reply)).await.is_ok() {
             let _ = answer.await;
         }
     }
@@ -151,8 +151,8 @@ fn scope_of(hall: Option<&HallId>) -> Scope {
 impl Driver {
     async fn answer(&mut self, ask: Ask) {
         match ask {
-            Ask::OpenHall(hall, reply) => {
-                self.open(Some(hall)).await;
+            Ask::Open(hall, reply) => {
+                self.open(hall).await;
                 let _ = reply.send(());
             }
             Ask::OpenChannel(channel, reply) => {

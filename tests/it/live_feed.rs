@@ -47,6 +47,20 @@ async fn a_subscriber_gets_a_snapshot_and_then_every_step() {
     assert_eq!(board["calls"], end["calls"]);
 }
 
+/// Pages may follow what is about everything as soon as the server takes connections.
+#[actix_web::test]
+async fn the_topics_of_everything_are_there_from_the_start() {
+    let server = Server::start().await;
+    let topics = ["alerts", "channels", "city", "ops"];
+    let mut feed = server.admin().live(&topics, json!({})).await;
+    let mut seen = BTreeSet::new();
+    while seen.len() < topics.len() {
+        let first = feed.find(|frame| !frame["topic"].is_null()).await;
+        assert_ne!(first["kind"], "error", "{first}");
+        seen.insert(text(&first["topic"]).to_owned());
+    }
+}
+
 /// A board as a screen keeps it: the snapshot with every step merged in.
 fn fold(frames: &[Value]) -> Value {
     let mut board = frames[0]["data"].clone();

@@ -141,16 +141,18 @@ fn topic_name(hall: Option<&HallId>) -> String {
 }
 
 impl Feed {
-    /// Must be called where actors run.
+    /// Must be called where actors run. The topic with everything can be followed as soon as this returns.
     pub(super) fn new(hub: Addr<ScreenHub>, asks: mpsc::Sender<Ask>) -> Self {
-        Self {
+        let mut feed = Self {
             hub,
             door: Door(asks).start(),
             shown: BTreeMap::new(),
             streams: BTreeMap::new(),
             figures: PassFigures::default(),
             cases: BTreeMap::new(),
-        }
+        };
+        feed.open(None);
+        feed
     }
 
     /// Publishes what has changed; after a pass also how the desk stands.
@@ -169,10 +171,7 @@ impl Feed {
             return;
         };
         let halls = news.changed.iter().map(|(_, shown)| shown.hall.clone());
-        let wanted: BTreeSet<Option<HallId>> = halls
-            .chain(self.cases.keys().cloned())
-            .chain([None])
-            .collect();
+        let wanted: BTreeSet<Option<HallId>> = halls.chain(self.cases.keys().cloned()).collect();
         wanted.into_iter().for_each(|hall| self.open(hall));
         let mut deltas: BTreeMap<Option<HallId>, Vec<String>> = BTreeMap::new();
         for (id, shown) in news.changed {

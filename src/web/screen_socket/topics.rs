@@ -97,7 +97,7 @@ async fn open_channel(app: &App, channel: &str, scope: &Scope) -> Result<(), &'s
     Ok(())
 }
 
-/// Finds a topic; a ticket's, a channel's, and a hall's alerts and operations are made known first.
+/// Finds a topic; a ticket's, a channel's, a hall's alerts and what operations look at are made known first.
 pub(super) async fn find(
     app: Arc<App>,
     topic: String,
@@ -147,11 +147,13 @@ pub(super) async fn find(
         };
         app.occupancies.open(&hall, app.now());
     }
-    if let Some(("ops" | "channels", hall)) = topic.split_once('.') {
-        let Ok((hall, _)) = app.hall(hall) else {
+    let (family, hall) = topic.split_once('.').unwrap_or((&topic, ""));
+    if matches!(family, "ops" | "channels") {
+        let known = app.hall(hall).ok().map(|(hall, _)| hall);
+        if known.is_none() && !hall.is_empty() {
             return Err(unknown(topic));
-        };
-        app.ops.open_hall(hall).await;
+        }
+        app.ops.open(known).await;
     }
     if let Some(channel) = topic.strip_prefix("channel.") {
         let opened = open_channel(&app, channel, &scope.unwrap_or_default()).await;

@@ -97,7 +97,7 @@ async fn an_alert_is_raised_explained_handled_and_over() {
         .await
         .expect(200);
     let raised = feed
-        .find(|frame| frame["topic"] == "alerts" && !frame["data"]["alert"].is_null())
+        .find(|frame| frame["topic"] == "alerts" && frame["data"]["alert"]["rule"] == "T1")
         .await;
     let face = &raised["data"]["alert"];
     let id = text(&face["id"]).to_owned();
