@@ -290,3 +290,46 @@ impl Fields<'_> {
         self.text(name)?.parse().map_err(corrupt)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn set(db: &Db, settings: &[(&str, &str)]) -> Result<Vec<u64>, StoreError> {
+        let statement = |(key, value): &(&str, &str)| {
+            let set = "insert into settings (key, value) values ($1, $2)";
+            sqlx::query(set)
+                .bind(key.to_string())
+                .bind(value.to_string())
+        };
+        db.write_together(settings.iter().map(statement).collect())
+            .await
+    }
+
+    /// The database rolls back by itself when it is full, and not when a row is refused.
+    #[tokio::test]
+    async fn what_is_written_after_a_failure_of_each_kind_is_kept() {
+        let name = format!("hallkeeper-records-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let stores = crate::store::open("sqlite", &folder).await;
+        drop(stores.expect("a store"));
+        let file = folder.join("hallkeeper.db");
+        let db = Db::sqlite(&file, None).await.expect("connections");
+        let full = db.write(sqlx::query("pragma max_page_count = 1")).await;
+        full.expect("a file that may not grow");
+        let large = "x".repeat(1 << 20);
+        let failed = [
+            set(&db, &[("a", ""), ("b", &large)]).await,
+            set(&db, &[("c", ""), ("c", "")]).await,
+        ];
+        assert!(failed.iter().all(Result::is_err), "{failed:?}");
+        assert_eq!(set(&db, &[("d", "")]).await, Ok(vec![1]));
+        // As another connection sees it.
+        let keys = sqlx::query("select key from settings where length(key) = 1");
+        let seen = db.rows(keys, |row| row.text("key")).await;
+        assert_eq!(seen, Ok(vec!["d".to_owned()]));
+        drop(db);
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+}
