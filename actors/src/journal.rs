@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::ArbiterHandle;
+use rules::machine::{JournalEvent, Recorded};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use crate::ports::{Append, PortError, Rejected, Store};
+use crate::ports::{Append, PortError, Rejected, Store, decode};
 
 /// Appends taken into one transaction at most: large enough to share a disk write widely, small
 /// enough that one transaction stays in the low milliseconds.
@@ -30,8 +31,18 @@ pub enum AppendError {
     Rejected(#[from] Rejected),
     #[error(transparent)]
     Port(#[from] PortError),
+    #[error("the key was used for another command")]
+    KeyReused,
     #[error("the journal has too much to write")]
     Overloaded,
+}
+
+/// What an append came to.
+#[derive(Debug)]
+pub enum Appended<E> {
+    Now,
+    /// Its key was written before, with these events.
+    Before(Vec<Recorded<E>>),
 }
 
 /// How the journal does. Counts are since the process started.
@@ -147,6 +158,35 @@ impl Journal {
         answer
             .await
             .unwrap_or_else(|_| Err(PortError::Unknown("the journal stopped".to_owned()).into()))
+    }
+
+    /// As [`append`](Self::append), but a key that was written before is answered with what was written then.
+    ///
+    /// # Errors
+    /// See there; [`AppendError::KeyReused`] instead of a duplicate.
+    pub async fn append_or_repeat<E: JournalEvent>(
+        self,
+        append: Append,
+    ) -> Result<Appended<E>, AppendError> {
+        let (stream, key) = (append.stream.clone(), append.key.clone());
+        let store = Arc::clone(&self.store);
+        let repeated = match self.append(append).await {
+            Err(AppendError::Rejected(Rejected::Duplicate {
+                fingerprint,
+                first_seq,
+                count,
+            })) if key.is_none_or(|key| key.fingerprint == fingerprint) => {
+                store.read_after(&stream, first_seq - 1, count as u32).await
+            }
+            Err(AppendError::Rejected(Rejected::Duplicate { .. })) => {
+                return Err(AppendError::KeyReused);
+            }
+            other => return other.map(|()| Appended::Now),
+        };
+        let events = repeated.and_then(|stored| stored.into_iter().map(decode).collect());
+        // It is known to be written; only reading it again failed.
+        let events = events.map_err(|cause| PortError::Unavailable(cause.to_string()))?;
+        Ok(Appended::Before(events))
     }
 }
 

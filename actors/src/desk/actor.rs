@@ -12,8 +12,8 @@ use tracing::{error, info, warn};
 
 use super::{Done, KeepSnapshot, Loaded, Read, Submit, SubmitError, Submitted, Update, Wake, gone};
 use crate::answers::{Answers, Reused};
-use crate::journal::{AppendError, Journal};
-use crate::ports::{Append, Clock, Entry, IdempotencyKey, PortError, Rejected, StreamId, decode};
+use crate::journal::{AppendError, Appended, Journal};
+use crate::ports::{Append, Clock, Entry, IdempotencyKey, PortError, Rejected, StreamId};
 use crate::turn::{Step, answered, in_turn};
 
 /// Commands that may wait; more are made to wait at their connection.
@@ -122,25 +122,14 @@ impl<M: Machine> DeskActor<M> {
             return answered(Err(SubmitError::Refused(refusal)));
         }
         let question = Append::nothing(self.stream.clone(), self.epoch, key.clone());
-        let asked = wrap_future::<_, Self>(self.journal.clone().append(question));
-        Box::pin(
-            asked.then(move |result, desk, _| -> Step<Self, Submitted<M>> {
-                match result {
-                    Err(AppendError::Rejected(Rejected::Duplicate {
-                        fingerprint,
-                        first_seq,
-                        count,
-                    })) => desk.answer_again(key, &fingerprint, first_seq, count),
-                    Err(AppendError::Port(cause)) => {
-                        answered(Err(SubmitError::Unavailable(cause.to_string())))
-                    }
-                    Err(AppendError::Overloaded) => answered(Err(SubmitError::Overloaded)),
-                    Ok(()) | Err(AppendError::Rejected(Rejected::Fenced)) => {
-                        answered(Err(SubmitError::Refused(refusal)))
-                    }
-                }
-            }),
-        )
+        let asked = wrap_future::<_, Self>(self.journal.clone().append_or_repeat(question));
+        Box::pin(asked.map(move |result, _, _| match result {
+            Ok(Appended::Before(recorded)) => Ok(again(recorded)),
+            Ok(Appended::Now) | Err(AppendError::Rejected(_)) => Err(SubmitError::Refused(refusal)),
+            Err(AppendError::KeyReused) => Err(SubmitError::KeyReused),
+            Err(AppendError::Overloaded) => Err(SubmitError::Overloaded),
+            Err(AppendError::Port(cause)) => Err(SubmitError::Unavailable(cause.to_string())),
+        }))
     }
 
     /// Journals the events; then, and only then, applies and tells of them. Without events only the
@@ -173,27 +162,20 @@ impl<M: Machine> DeskActor<M> {
             items: self.machine.items(&recorded),
             ..Append::nothing(self.stream.clone(), self.epoch, key.clone())
         };
-        let written = wrap_future::<_, Self>(self.journal.clone().append(append));
-        Box::pin(
-            written.then(move |result, desk, ctx| -> Step<Self, Submitted<M>> {
-                match result {
-                    Ok(()) => answered(Ok(desk.settle(recorded, key, ctx))),
-                    Err(AppendError::Rejected(Rejected::Duplicate {
-                        fingerprint,
-                        first_seq,
-                        count,
-                    })) => desk.answer_again(key, &fingerprint, first_seq, count),
-                    Err(AppendError::Rejected(Rejected::Fenced)) if nothing => {
-                        answered(Ok(desk.settle(recorded, key, ctx)))
-                    }
-                    Err(error) => answered(Err(desk.fail(error, ctx))),
-                }
-            }),
-        )
+        let written = wrap_future::<_, Self>(self.journal.clone().append_or_repeat(append));
+        Box::pin(written.map(move |result, desk, ctx| match result {
+            Ok(Appended::Now) => Ok(desk.settle(recorded, key, ctx)),
+            Ok(Appended::Before(recorded)) => Ok(again(recorded)),
+            Err(AppendError::Rejected(Rejected::Fenced)) if nothing => {
+                Ok(desk.settle(recorded, key, ctx))
+            }
+            Err(error) => Err(desk.fail(error, ctx)),
+        }))
     }
 
     fn fail(&self, error: AppendError, ctx: &mut Context<Self>) -> SubmitError<M::Refusal> {
         match error {
+            AppendError::KeyReused => SubmitError::KeyReused,
             AppendError::Overloaded => SubmitError::Overloaded,
             AppendError::Port(PortError::Unavailable(cause)) => SubmitError::Unavailable(cause),
             cause => {
@@ -202,32 +184,6 @@ impl<M: Machine> DeskActor<M> {
                 gone()
             }
         }
-    }
-
-    /// The key was used before this actor was born: its events are in the journal.
-    fn answer_again(
-        &self,
-        key: Option<IdempotencyKey>,
-        fingerprint: &str,
-        first_seq: u64,
-        count: u64,
-    ) -> Step<Self, Submitted<M>> {
-        if key.is_some_and(|key| key.fingerprint != fingerprint) {
-            return answered(Err(SubmitError::KeyReused));
-        }
-        let store = Arc::clone(self.journal.store());
-        let stream = self.stream.clone();
-        let read = async move {
-            let stored = store.read_after(&stream, first_seq - 1, count as u32);
-            let events = stored.await?.into_iter().map(decode);
-            events.collect::<Result<Vec<_>, PortError>>()
-        };
-        Box::pin(
-            wrap_future::<_, Self>(read).map(|events, _, _| match events {
-                Ok(recorded) => Ok(again(recorded)),
-                Err(cause) => Err(SubmitError::Unavailable(cause.to_string())),
-            }),
-        )
     }
 
     fn settle(

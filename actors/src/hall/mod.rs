@@ -26,8 +26,8 @@ use tracing::{error, info, warn};
 use crate::answers::{Answers, Reused};
 use crate::city::{CityActor, HallChanged};
 use crate::hub::{OpenTopic, ScreenHub, Shape, TakeSnapshot};
-use crate::journal::{AppendError, Journal};
-use crate::ports::{Append, Clock, Entry, IdempotencyKey, PortError, Rejected, StreamId, decode};
+use crate::journal::{AppendError, Appended, Journal};
+use crate::ports::{Append, Clock, Entry, IdempotencyKey, PortError, StreamId};
 use crate::queue::QueueActor;
 use crate::turn::{Step, answered, in_turn};
 use crate::voice::VoiceActor;
@@ -254,22 +254,13 @@ impl HallActor {
             return answered(Err(refusal.into()));
         }
         let question = Append::nothing(self.hall.id().into(), self.epoch, key.clone());
-        let asked = wrap_future::<_, Self>(self.tools.journal.clone().append(question));
-        Box::pin(asked.then(move |result, hall, _| -> Step<Self, Submitted> {
-            match result {
-                Err(AppendError::Rejected(Rejected::Duplicate {
-                    fingerprint,
-                    first_seq,
-                    count,
-                })) => hall.answer_again(key, &fingerprint, first_seq, count),
-                Err(AppendError::Port(cause)) => {
-                    answered(Err(SubmitError::Unavailable(cause.to_string())))
-                }
-                Err(AppendError::Overloaded) => answered(Err(SubmitError::Overloaded)),
-                Ok(()) | Err(AppendError::Rejected(Rejected::Fenced)) => {
-                    answered(Err(refusal.into()))
-                }
-            }
+        let asked = wrap_future::<_, Self>(self.tools.journal.clone().append_or_repeat(question));
+        Box::pin(asked.map(move |result, hall, _| match result {
+            Ok(Appended::Before(recorded)) => Ok(hall.again(recorded)),
+            Ok(Appended::Now) | Err(AppendError::Rejected(_)) => Err(refusal.into()),
+            Err(AppendError::KeyReused) => Err(SubmitError::KeyReused),
+            Err(AppendError::Overloaded) => Err(SubmitError::Overloaded),
+            Err(AppendError::Port(cause)) => Err(SubmitError::Unavailable(cause.to_string())),
         }))
     }
 
@@ -300,24 +291,17 @@ impl HallActor {
             tickets: self.hall.preview(&recorded),
             ..Append::nothing(self.hall.id().into(), self.epoch, key.clone())
         };
-        let written = wrap_future::<_, Self>(self.tools.journal.clone().append(append));
-        Box::pin(
-            written.then(move |result, hall, ctx| -> Step<Self, Submitted> {
-                match result {
-                    Ok(()) => answered(Ok(hall.settle(recorded, key, ctx))),
-                    Err(AppendError::Rejected(Rejected::Duplicate {
-                        fingerprint,
-                        first_seq,
-                        count,
-                    })) => hall.answer_again(key, &fingerprint, first_seq, count),
-                    Err(error) => answered(Err(hall.fail(error, ctx))),
-                }
-            }),
-        )
+        let written = wrap_future::<_, Self>(self.tools.journal.clone().append_or_repeat(append));
+        Box::pin(written.map(move |result, hall, ctx| match result {
+            Ok(Appended::Now) => Ok(hall.settle(recorded, key, ctx)),
+            Ok(Appended::Before(recorded)) => Ok(hall.again(recorded)),
+            Err(error) => Err(hall.fail(error, ctx)),
+        }))
     }
 
     fn fail(&self, error: AppendError, ctx: &mut Context<Self>) -> SubmitError {
         match error {
+            AppendError::KeyReused => SubmitError::KeyReused,
             AppendError::Overloaded => SubmitError::Overloaded,
             AppendError::Port(PortError::Unavailable(cause)) => SubmitError::Unavailable(cause),
             AppendError::Port(cause) => {
@@ -333,37 +317,12 @@ impl HallActor {
         }
     }
 
-    /// The key was used before this actor was born: its events are in the journal.
-    fn answer_again(
-        &self,
-        key: Option<IdempotencyKey>,
-        fingerprint: &str,
-        first_seq: u64,
-        count: u64,
-    ) -> Step<Self, Submitted> {
-        if key.is_some_and(|key| key.fingerprint != fingerprint) {
-            return answered(Err(SubmitError::KeyReused));
-        }
-        let store = Arc::clone(self.tools.journal.store());
-        let stream = StreamId::from(self.hall.id());
-        let read = async move {
-            let stored = store.read_after(&stream, first_seq - 1, count as u32);
-            stored.await?.into_iter().map(decode).collect()
-        };
-        Box::pin(
-            wrap_future::<_, Self>(read).map(
-                |events: Result<_, PortError>, hall, _| match events {
-                    Ok(recorded) => {
-                        let done = hall.done(recorded);
-                        Ok(Arc::new(Done {
-                            replayed: true,
-                            ..done
-                        }))
-                    }
-                    Err(cause) => Err(SubmitError::Unavailable(cause.to_string())),
-                },
-            ),
-        )
+    /// The key was used before this actor was born: its events were in the journal.
+    fn again(&self, recorded: Vec<Recorded>) -> Arc<Done> {
+        Arc::new(Done {
+            replayed: true,
+            ..self.done(recorded)
+        })
     }
 
     fn settle(
