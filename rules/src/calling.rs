@@ -199,24 +199,24 @@ impl<'a> Order<'a> {
         policy: &'a CallPolicy,
         now: Timestamp,
     ) -> Self {
-        let mut order = Self {
-            ready: Default::default(),
-            rest: BTreeMap::new(),
+        let (mut ready, mut rest) = ([Vec::new(), Vec::new()], Vec::new());
+        for ticket in tickets {
+            let standing = standing(ticket, policy, now);
+            let part = if standing.early || ticket.behind.is_some() {
+                &mut rest
+            } else {
+                &mut ready[usize::from(standing.has_priority())]
+            };
+            part.push((standing.key(ticket.id), (ticket, standing)));
+        }
+        // Built from whole lists: they are nearly sorted, and a tree grown one by one costs several times as much.
+        Self {
+            ready: ready.map(BTreeMap::from_iter),
+            rest: BTreeMap::from_iter(rest),
             streak,
             policy,
             now,
-        };
-        for ticket in tickets {
-            let standing = standing(ticket, policy, now);
-            if standing.early || ticket.behind.is_some() {
-                order
-                    .rest
-                    .insert(standing.key(ticket.id), (ticket, standing));
-            } else {
-                order.join(ticket, standing);
-            }
         }
-        order
     }
 
     fn join(&mut self, ticket: &'a Ticket, standing: Standing) {

@@ -154,6 +154,12 @@ pub struct Loop {
 }
 
 impl Ticket {
+    /// Whether something else than its arrival may decide its turn: priority, a booked time, or the ticket
+    /// behind which it was placed.
+    pub(crate) fn stands_apart(&self) -> bool {
+        self.green.is_some() || self.appointment.is_some() || self.behind.is_some()
+    }
+
     /// Seconds from issue to first call.
     pub fn wait_secs(&self) -> Option<u64> {
         self.first_called_at.map(|at| at.secs_since(self.issued_at))

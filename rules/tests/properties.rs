@@ -237,6 +237,28 @@ proptest! {
     }
 
     #[test]
+    fn the_place_told_is_the_place_in_line((policy, steps) in day()) {
+        let mut live = Live::begin(policy);
+        for step in &steps {
+            let known = live.journal.len();
+            let _ = live.play(step);
+            let (hall, now) = (&live.hall, live.now);
+            let place = |ticket: TicketId| {
+                let line = hall.line(&hall.ticket(ticket)?.service, now);
+                line.iter().position(|other| *other == ticket).map(|place| place as u64)
+            };
+            for ticket in hall.tickets() {
+                prop_assert_eq!(hall.ahead(ticket.id, now), place(ticket.id), "{:?}", ticket);
+            }
+            for recorded in &live.journal[known..] {
+                if let Event::TicketIssued(issued) = &recorded.event {
+                    prop_assert_eq!(Some(u64::from(issued.ahead)), place(issued.ticket), "{:?}", issued);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn every_line_holds_each_waiting_ticket_once_and_nobody_stands_behind_one_who_left(
         (policy, steps) in day()
     ) {

@@ -404,13 +404,12 @@ impl Hall {
         let Some(service) = self.tickets.get(&gone).map(|t| t.service.clone()) else {
             return;
         };
-        let Some(line) = self.index.waiting.get(&service) else {
-            return;
-        };
-        for id in line {
-            if let Some(ticket) = self.tickets.get_mut(id).filter(|t| t.behind == Some(gone)) {
-                ticket.behind = other;
-            }
+        let apart = self.index.apart.get(&service).into_iter().flatten();
+        let tickets = apart.filter_map(|id| self.tickets.get(id));
+        let placed = tickets.filter(|ticket| ticket.behind == Some(gone));
+        let placed: Vec<TicketId> = placed.map(|ticket| ticket.id).collect();
+        for id in placed {
+            self.change(id, |t| t.behind = other);
         }
     }
 }

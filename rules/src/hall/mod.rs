@@ -82,10 +82,15 @@ pub struct Hall {
     index: Index,
 }
 
+/// Tickets by service; no service has an empty line.
+type Lines = BTreeMap<ServiceId, BTreeSet<TicketId>>;
+
 /// What is derived from the tickets, kept to find things without a search.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Index {
-    waiting: BTreeMap<ServiceId, BTreeSet<TicketId>>,
+    waiting: Lines,
+    /// Those of `waiting` who are not simply called in the order in which they came.
+    apart: Lines,
     open_numbers: BTreeMap<String, TicketId>,
     appointments: BTreeMap<String, TicketId>,
     tokens: BTreeMap<Token, TicketId>,
@@ -101,17 +106,9 @@ impl Index {
     }
 
     fn note(&mut self, ticket: &Ticket) {
-        if ticket.state == TicketState::Waiting {
-            self.waiting
-                .entry(ticket.service.clone())
-                .or_default()
-                .insert(ticket.id);
-        } else if let Some(line) = self.waiting.get_mut(&ticket.service) {
-            line.remove(&ticket.id);
-            if line.is_empty() {
-                self.waiting.remove(&ticket.service);
-            }
-        }
+        let waits = ticket.state == TicketState::Waiting;
+        stand(&mut self.waiting, ticket, waits);
+        stand(&mut self.apart, ticket, waits && ticket.stands_apart());
         if ticket.state.is_open() {
             self.open_numbers.insert(ticket.number.clone(), ticket.id);
         } else if self.open_numbers.get(&ticket.number) == Some(&ticket.id) {
@@ -123,6 +120,19 @@ impl Index {
         }
         if let Some(booked) = &ticket.appointment {
             self.appointments.insert(booked.number.clone(), ticket.id);
+        }
+    }
+}
+
+/// Puts a ticket into its service's line, or out of it.
+fn stand(lines: &mut Lines, ticket: &Ticket, stands: bool) {
+    if stands {
+        let line = lines.entry(ticket.service.clone()).or_default();
+        line.insert(ticket.id);
+    } else if let Some(line) = lines.get_mut(&ticket.service) {
+        line.remove(&ticket.id);
+        if line.is_empty() {
+            lines.remove(&ticket.service);
         }
     }
 }
@@ -366,10 +376,21 @@ impl Hall {
         let ticket = self
             .ticket(id)
             .filter(|t| t.state == TicketState::Waiting)?;
+        if self.is_by_arrival(&ticket.service) {
+            let came = |ticket: &Ticket| (ticket.queued_at, ticket.id);
+            let earlier = |other: &&Ticket| came(other) < came(ticket);
+            return Some(self.waiting(&ticket.service).filter(earlier).count() as u64);
+        }
         let line = self.line(&ticket.service, now);
         line.iter()
             .position(|other| *other == id)
             .map(|place| place as u64)
+    }
+
+    /// Whether all who wait for a service are called in the order in which they came. Ageing does not
+    /// change it: who came earlier has waited longer.
+    fn is_by_arrival(&self, service: &ServiceId) -> bool {
+        !self.index.apart.contains_key(service)
     }
 
     /// The next tickets this window would call, with the reasons, if nobody else called.

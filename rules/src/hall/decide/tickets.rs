@@ -52,9 +52,13 @@ impl Hall {
             ahead: 0,
         };
         let ticket = Ticket::issued(&issued, now);
-        let others = self.waiting(&wish.service);
-        let line = calling::line(others.chain([&ticket]), &self.config.policy, now);
-        issued.ahead = line.iter().position(|id| *id == ticket.id).unwrap_or(0) as u32;
+        issued.ahead = if self.is_by_arrival(&wish.service) && !ticket.stands_apart() {
+            self.waiting_count(&wish.service) as u32
+        } else {
+            let others = self.waiting(&wish.service);
+            let line = calling::line(others.chain([&ticket]), &self.config.policy, now);
+            line.iter().position(|id| *id == ticket.id).unwrap_or(0) as u32
+        };
         one(Event::TicketIssued(issued))
     }
 
