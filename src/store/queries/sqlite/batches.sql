@@ -1,14 +1,23 @@
 -- A whole batch as one statement: `insert into batches values (…)`, each value a JSON array.
 --
--- The view holds nothing; its trigger writes. One statement is one exchange with the database's
+-- The views hold nothing; their triggers write. One statement is one exchange with the database's
 -- thread and needs no way back from half of it, and outside a transaction it is its own: done or
 -- not done. It fails if not every head stands where its step begins, and then writes nothing.
+--
+-- What most batches have nothing of has a view of its own, into which nothing is inserted then: a
+-- statement that joins a list prepares a table in memory for it, empty or not.
+--
+-- Lists are parsed once, not once per row and column: `jsonb_each` gives rows that need no parsing,
+-- and `limit -1 offset 0` keeps the select around it from asking for the row again with each column.
 
 create temp view batches (steps, owner, events, keys, crossing, tickets, filed, items) as
 select null, null, null, null, null, null, null, null;
 
--- Lists are parsed once, not once per row and column: `jsonb_each` gives rows that need no parsing,
--- and those of many columns are materialized.
+create temp view keys_of_batch (keys) as select null;
+create temp view crossing_of_batch (crossing) as select null;
+create temp view filed_of_batch (filed) as select null;
+create temp view items_of_batch (items) as select null;
+
 create temp trigger write_batch instead of insert on batches
 begin
     update heads set seq = step.value ->> 'last'
@@ -21,37 +30,24 @@ begin
     select raise(abort, 'fenced') where changes() <> json_array_length(new.steps);
 
     insert into events (stream, seq, at, kind, by, body)
-    with rows as materialized (select value as row from jsonb_each(new.events))
     select
         row ->> 'stream', row ->> 'seq', row ->> 'at', row ->> 'kind', row ->> 'by',
         row ->> 'body'
-    from rows;
+    from (select value as row from jsonb_each(new.events) limit -1 offset 0);
 
-    insert into idempotency (stream, key, fingerprint, first_seq, count, at)
-    with rows as materialized (select value as row from jsonb_each(new.keys))
-    select
-        row ->> 'stream', row ->> 'key', row ->> 'fingerprint', row ->> 'first_seq',
-        row ->> 'count', row ->> 'at'
-    from rows;
+    insert into keys_of_batch select new.keys where new.keys <> '[]';
+    insert into crossing_of_batch select new.crossing where new.crossing <> '[]';
 
-    -- Tickets that go to another window leave theirs first; the upsert says where they go.
-    update tickets set state = 'waiting'
-    from jsonb_each(new.crossing) as row
-    where tickets.hall = row.value ->> 'hall'
-        and tickets.id = row.value ->> 'id'
-        and tickets.state in ('called', 'serving')
-        and tickets."window" <> row.value ->> 'window';
-
-    -- Its number, and the day and instant of its issue, stay as first written. SQLite writes an entry of an
-    -- index again, and so a page more, whenever a column of it is assigned, changed or not: day and
-    -- person, which seldom change, are therefore left to the next statement.
+    -- Those that leave a window stand before those that come to one. Its number, and the day and
+    -- instant of its issue, stay as first written. SQLite writes an entry of an index again, and so a
+    -- page more, whenever a column of it is assigned, changed or not: day and person, which seldom
+    -- change, are therefore left to the next statement.
     insert into tickets (
         hall, id, day, issued_day, number, round, service, state, "window", clerk, channel, class,
         green, tags, holder_kind, name_masked, id_masked, phone_masked, person, appointment,
         issued_at, first_called_at, started_at, ended_at, calls, requeues, wait_secs, service_secs,
         stars, rated_at, body
     )
-    with rows as materialized (select value as row from jsonb_each(new.tickets))
     select
         row ->> 'hall', row ->> 'id', row ->> 'day', row ->> 'issued_day',
         row ->> 'number', row ->> 'round', row ->> 'service', row ->> 'state',
@@ -61,9 +57,8 @@ begin
         row ->> 'issued_at', row ->> 'first_called_at', row ->> 'started_at',
         row ->> 'ended_at', row ->> 'calls', row ->> 'requeues', row ->> 'wait_secs',
         row ->> 'service_secs', row ->> 'stars', row ->> 'rated_at', row ->> 'body'
-    from rows
+    from (select value as row from jsonb_each(new.tickets) limit -1 offset 0)
     where true
-    order by row ->> 'state' in ('called', 'serving')
     on conflict (hall, id) do update set
         service = excluded.service, state = excluded.state, "window" = excluded."window",
         clerk = excluded.clerk, channel = excluded.channel, class = excluded.class,
@@ -76,6 +71,41 @@ begin
         service_secs = excluded.service_secs, stars = excluded.stars,
         rated_at = excluded.rated_at, body = excluded.body;
 
+    insert into filed_of_batch
+    select new.filed
+    where exists (
+        select 1
+        from jsonb_each(new.filed) as row
+        join tickets on tickets.hall = row.value ->> 'hall' and tickets.id = row.value ->> 'id'
+        where tickets.day <> row.value ->> 'day'
+            or tickets.person is not row.value ->> 'person'
+    );
+
+    insert into items_of_batch select new.items where new.items <> '[]';
+end;
+
+create temp trigger write_keys instead of insert on keys_of_batch
+begin
+    insert into idempotency (stream, key, fingerprint, first_seq, count, at)
+    select
+        row ->> 'stream', row ->> 'key', row ->> 'fingerprint', row ->> 'first_seq',
+        row ->> 'count', row ->> 'at'
+    from (select value as row from jsonb_each(new.keys) limit -1 offset 0);
+end;
+
+-- Tickets that go to another window leave theirs first; the upsert says where they go.
+create temp trigger write_crossing instead of insert on crossing_of_batch
+begin
+    update tickets set state = 'waiting'
+    from jsonb_each(new.crossing) as row
+    where tickets.hall = row.value ->> 'hall'
+        and tickets.id = row.value ->> 'id'
+        and tickets.state in ('called', 'serving')
+        and tickets."window" <> row.value ->> 'window';
+end;
+
+create temp trigger write_filed instead of insert on filed_of_batch
+begin
     update tickets set day = row.value ->> 'day', person = row.value ->> 'person'
     from jsonb_each(new.filed) as row
     where tickets.hall = row.value ->> 'hall'
@@ -84,17 +114,19 @@ begin
             tickets.day <> row.value ->> 'day'
             or tickets.person is not row.value ->> 'person'
         );
+end;
 
+create temp trigger write_items instead of insert on items_of_batch
+begin
     insert into items (
         kind, id, state, hall, department, person, about, topic, subject, rank, opened_at, due_at,
         ended_at, body
     )
-    with rows as materialized (select value as row from jsonb_each(new.items))
     select
         row ->> 'kind', row ->> 'id', row ->> 'state', row ->> 'hall', row ->> 'department',
         row ->> 'person', row ->> 'about', row ->> 'topic', row ->> 'subject', row ->> 'rank',
         row ->> 'opened_at', row ->> 'due_at', row ->> 'ended_at', row ->> 'body'
-    from rows
+    from (select value as row from jsonb_each(new.items) limit -1 offset 0)
     where true
     on conflict (kind, id) do update set
         state = excluded.state, hall = excluded.hall, department = excluded.department,
