@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::prelude::*;
+use rules::forecast::WaitEstimate;
 use rules::hall::{Hall, HallConfig, Recorded};
 use rules::ids::HallId;
 use tracing::{error, info, warn};
 
 use crate::city::CityActor;
 use crate::clock::SystemClock;
-use crate::hall::{Children, HallActor, KeepSnapshot, Read, Submit, SubmitError, Tools, load};
+use crate::hall::{
+    Children, HallActor, Issue, KeepSnapshot, Read, Submit, SubmitError, Tools, load,
+};
 use crate::hub::ScreenHub;
 use crate::journal::{AppendError, Journal};
 use crate::ports::{Append, Clock, Entry, IdempotencyKey, PortError, Rejected, StreamId, decode};
@@ -54,6 +57,14 @@ impl HallHandle {
             .send(submit)
             .await
             .unwrap_or_else(|_| Err(SubmitError::gone()))
+    }
+
+    /// Hands a command to the hall that gives out a number; also the wait expected of the ticket.
+    pub async fn issue(&self, submit: Submit) -> (crate::hall::Submitted, Option<WaitEstimate>) {
+        self.actor
+            .send(Issue(submit))
+            .await
+            .unwrap_or_else(|_| (Err(SubmitError::gone()), None))
     }
 
     /// Reads the hall; `None` while it is being rebuilt.

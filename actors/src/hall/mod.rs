@@ -18,6 +18,7 @@ use actix::fut::wrap_future;
 use actix::prelude::*;
 use dashboards::answer::TicketFace;
 use dashboards::city::HallFace;
+use rules::forecast::WaitEstimate;
 use rules::hall::{Command, Hall, Recorded, Refusal};
 use rules::ids::{ServiceId, TicketId, Token, WindowId};
 use rules::time::Timestamp;
@@ -28,7 +29,7 @@ use crate::city::{CityActor, HallChanged};
 use crate::hub::{OpenTopic, ScreenHub, Shape, TakeSnapshot};
 use crate::journal::{AppendError, Appended, Journal};
 use crate::ports::{Append, Clock, Entry, IdempotencyKey, PortError, StreamId};
-use crate::queue::QueueActor;
+use crate::queue::{Estimate, QueueActor};
 use crate::turn::{Step, answered, in_turn};
 use crate::voice::VoiceActor;
 use crate::window::WindowActor;
@@ -65,6 +66,12 @@ impl Submit {
         }
     }
 }
+
+/// A command that gives out a number. It is answered together with the wait expected of the ticket, so
+/// that a lone caller goes to the hall's thread and back once.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "(Submitted, Option<WaitEstimate>)")]
+pub struct Issue(pub Submit);
 
 /// What a command made happen.
 #[derive(Debug, Clone, Default)]
@@ -235,6 +242,26 @@ impl HallActor {
                 }
             }),
         )
+    }
+
+    /// The wait expected of the ticket that a command was about, as its queue knows it afterwards.
+    fn estimate(&self, submitted: &Submitted) -> Step<Self, Option<WaitEstimate>> {
+        let ticket = submitted
+            .as_ref()
+            .ok()
+            .and_then(|done| done.ticket.as_ref());
+        let asked = ticket.and_then(|ticket| {
+            let queue = self.tools.children.queue(&ticket.service)?;
+            Some(queue.send(Estimate {
+                ahead: ticket.ahead?,
+            }))
+        });
+        match asked {
+            Some(asked) => {
+                Box::pin(wrap_future::<_, Self>(asked).map(|answer, _, _| answer.ok().flatten()))
+            }
+            None => answered(None),
+        }
     }
 
     fn carry_out(&mut self, submit: Submit, now: Timestamp) -> Step<Self, Submitted> {
@@ -418,6 +445,20 @@ impl Handler<Submit> for HallActor {
 
     fn handle(&mut self, submit: Submit, _: &mut Self::Context) -> Self::Result {
         in_turn(|hall: &mut Self, _| hall.submit(submit))
+    }
+}
+
+impl Handler<Issue> for HallActor {
+    type Result = AtomicResponse<Self, (Submitted, Option<WaitEstimate>)>;
+
+    fn handle(&mut self, Issue(submit): Issue, _: &mut Self::Context) -> Self::Result {
+        in_turn(|hall: &mut Self, _| {
+            let submitted = hall.submit(submit);
+            Box::pin(submitted.then(|submitted, hall: &mut Self, _| {
+                let estimate = hall.estimate(&submitted);
+                estimate.map(|estimate, _, _| (submitted, estimate))
+            }))
+        })
     }
 }
 

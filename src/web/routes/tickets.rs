@@ -256,7 +256,6 @@ async fn issue(
     }
     let mobile = request.holder.as_ref().and_then(HolderBody::mobile);
     let wish = wish(&app, &id, request, channel).await?;
-    let service = wish.service.clone();
     let person = wish
         .holder
         .as_ref()
@@ -268,7 +267,8 @@ async fn issue(
         by: caller.principal.name.clone(),
         key,
     };
-    match handle.submit(submit).await {
+    let (submitted, estimate) = handle.issue(submit).await;
+    match submitted {
         Ok(done) => {
             if let (false, Some(device)) = (done.replayed, caller.principal.device()) {
                 app.devices.used(device, "issue", app.now());
@@ -283,7 +283,7 @@ async fn issue(
             Ok(answer(
                 response,
                 done.replayed,
-                &issued_body(&handle, &service, &done).await?,
+                &issued_body(&done, estimate)?,
             ))
         }
         Err(SubmitError::Refused(Refusal::AlreadyIssued { ticket })) => {
@@ -382,11 +382,7 @@ pub(super) async fn estimate(
         .flatten()
 }
 
-async fn issued_body(
-    handle: &HallHandle,
-    service: &ServiceId,
-    done: &Done,
-) -> Result<Value, Problem> {
+fn issued_body(done: &Done, estimate: Option<WaitEstimate>) -> Result<Value, Problem> {
     let Some(face) = &done.ticket else {
         // The day has ended since the first answer: what the journal says of the ticket is left.
         return done
@@ -401,11 +397,7 @@ async fn issued_body(
             })
             .ok_or_else(Problem::unavailable);
     };
-    Ok(slip(
-        face,
-        estimate(handle, service, face.ahead).await,
-        done.seq,
-    ))
+    Ok(slip(face, estimate, done.seq))
 }
 
 /// The answer with the five things that stand on a slip.
