@@ -18,7 +18,7 @@ use tokio::time::{Instant, Interval, interval};
 const SLICE: usize = 128;
 
 /// How often heartbeats are looked for.
-const TICK: Duration = Duration::from_millis(125);
+const TICK: Duration = Duration::from_millis(250);
 
 /// What the pump serves.
 pub(super) trait Pumped {

@@ -467,8 +467,7 @@ impl ScreenSocket {
             }
         }
         self.beat_at = now + HEARTBEAT;
-        let beat = json!({"kind": "heartbeat", "at": self.app.now().rfc3339_utc(), "build": assets::build()});
-        self.say(&beat);
+        self.out.push(heartbeat(&self.app, now));
     }
 
     /// A hall that was rebuilt has forgotten whom it shall tell; telling it again costs nothing.
@@ -576,6 +575,22 @@ impl ScreenSocket {
             server.wake_by_ref();
         }
     }
+}
+
+/// The heartbeat of an instant. All sockets that a pass of the pump serves share one.
+fn heartbeat(app: &App, now: Instant) -> Bytes {
+    thread_local! {
+        static LAST: RefCell<Option<(Instant, Bytes)>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| match last {
+        Some((at, beat)) if *at == now => beat.clone(),
+        _ => {
+            let beat = json!({"kind": "heartbeat", "at": app.now().rfc3339_utc(), "build": assets::build()});
+            let beat = Bytes::from(text_frame(&beat.to_string()));
+            *last = Some((now, beat.clone()));
+            beat
+        }
+    })
 }
 
 /// Writes as much as the kernel takes now, and says what it does not.
