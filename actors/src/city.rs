@@ -11,7 +11,7 @@ use crate::clock::SystemClock;
 use crate::hub::{OpenTopic, Publish, PublishSnapshot, ScreenHub, Shape, TakeSnapshot};
 use crate::ports::Clock;
 
-/// So often the changes of all halls are sent as one step.
+/// So long the changes of all halls are gathered into one step.
 const STEP: Duration = Duration::from_millis(100);
 
 const TOPIC: &str = "city";
@@ -33,6 +33,8 @@ pub struct CityActor {
     city: City,
     seq: u64,
     hub: Addr<ScreenHub>,
+    /// The next step is on its way.
+    due: bool,
 }
 
 impl CityActor {
@@ -42,6 +44,7 @@ impl CityActor {
             city: City::default(),
             seq,
             hub,
+            due: false,
         }
     }
 
@@ -72,15 +75,21 @@ impl Actor for CityActor {
             owner: Some(ctx.address().recipient()),
         });
         ctx.notify(TakeSnapshot);
-        ctx.run_interval(STEP, |city, _| city.step());
     }
 }
 
 impl Handler<HallChanged> for CityActor {
     type Result = ();
 
-    fn handle(&mut self, message: HallChanged, _: &mut Self::Context) {
+    fn handle(&mut self, message: HallChanged, ctx: &mut Self::Context) {
         self.city.put(message.hall, message.face);
+        if !self.due {
+            self.due = true;
+            ctx.run_later(STEP, |city, _| {
+                city.due = false;
+                city.step();
+            });
+        }
     }
 }
 
