@@ -55,7 +55,7 @@ impl Shape {
     /// How long frames gather, in a calm or a busy topic.
     fn window(self, busy: bool) -> Duration {
         let (Self::Steps { merge } | Self::Whole { merge }) = self;
-        if busy { merge * 3 / 2 } else { merge }
+        if busy { merge * 9 / 5 } else { merge }
     }
 }
 
