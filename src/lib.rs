@@ -68,7 +68,7 @@ use crate::strips::Wires;
 use crate::vitals::Collector;
 use crate::web::App;
 use crate::web::auth::Auth;
-use crate::web::screen_socket::{Connection, Peer};
+use crate::web::connection::{Connection, Peer};
 
 /// Of the server and of whatever measures its parts.
 #[global_allocator]

@@ -20,8 +20,8 @@ use super::Slot;
 use super::record::{Part, Record};
 use super::shelf::Shelf;
 use super::upstream::{Link, Pool};
+use crate::web::connection::Connection;
 use crate::web::error::Problem;
-use crate::web::screen_socket::Connection;
 
 /// Calls under way are looked at so often.
 const WATCH: Duration = Duration::from_millis(50);

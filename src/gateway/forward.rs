@@ -27,8 +27,8 @@ use super::route::{Route, Way, Worker};
 use super::upstream::Link;
 use super::{ROOT, Slot};
 use crate::web::App;
+use crate::web::connection::{Connection, Peer};
 use crate::web::error::{Problem, be_careful};
-use crate::web::screen_socket::{Connection, Peer};
 
 /// Attempts to send a request that did not get onto a connection.
 const ATTEMPTS: usize = 3;

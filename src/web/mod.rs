@@ -4,6 +4,7 @@ pub mod access;
 pub mod auth;
 pub mod body;
 pub mod caller;
+pub mod connection;
 pub mod error;
 pub mod once;
 pub mod openapi;

@@ -12,10 +12,11 @@ use actix_web_actors::ws::handshake;
 use rules::ids::{HallId, Token};
 use serde::Deserialize;
 
-use super::{Connection, Feed, ScreenSocket};
+use super::{Feed, ScreenSocket};
 use crate::web::App;
 use crate::web::auth::proofs;
 use crate::web::caller::address_of;
+use crate::web::connection::Connection;
 use crate::web::error::{Problem, lang_of};
 
 pub fn configure(config: &mut ServiceConfig) {
