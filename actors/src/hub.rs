@@ -7,7 +7,7 @@
 //!
 //! A topic may have a merge window: frames are shown at once after a pause and when urgent,
 //! otherwise gathered for up to the window, so that a busy hall costs each screen ten writes a
-//! second and not fifty. While many frames gather, the window is half as long again.
+//! second and not fifty. While many frames gather, the window is longer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -326,7 +326,8 @@ struct Entry {
     owner: Option<Recipient<TakeSnapshot>>,
     last_shown: Instant,
     busy: bool,
-    flush_planned: bool,
+    /// When what gathers is to be shown.
+    planned: Option<SpawnHandle>,
 }
 
 /// The hub of one node.
@@ -362,7 +363,7 @@ impl Handler<OpenTopic> for ScreenHub {
                     owner,
                     last_shown: Instant::now(),
                     busy: false,
-                    flush_planned: false,
+                    planned: None,
                 };
                 self.topics.insert(name, entry);
             }
@@ -402,19 +403,23 @@ impl Handler<Publish> for ScreenHub {
         let merge = entry.topic.shape.window(entry.busy);
         let since_last = entry.last_shown.elapsed();
         if message.urgent || since_last >= merge {
+            if let Some(planned) = entry.planned.take() {
+                ctx.cancel_future(planned);
+            }
             show(entry);
-        } else if !entry.flush_planned {
-            entry.flush_planned = true;
+        } else if entry.planned.is_none() {
+            let wait = if entry.busy {
+                merge
+            } else {
+                merge - since_last
+            };
             let name = message.topic;
-            ctx.run_later(merge - since_last, move |hub, _| {
-                if let Some(entry) = hub
-                    .topics
-                    .get_mut(&name)
-                    .filter(|entry| entry.flush_planned)
-                {
+            entry.planned = Some(ctx.run_later(merge - since_last, move |hub, _| {
+                if let Some(entry) = hub.topics.get_mut(&name) {
+                    entry.planned = None;
                     show(entry);
                 }
-            });
+            }));
         }
     }
 }
@@ -443,7 +448,6 @@ fn append(log: &mut Log, frames: Vec<(u64, String)>, kept: usize) {
 
 fn show(entry: &mut Entry) {
     entry.last_shown = Instant::now();
-    entry.flush_planned = false;
     let mut gathered = 0;
     entry.topic.change(|log| {
         gathered = log.head - log.shown;

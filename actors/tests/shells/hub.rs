@@ -237,10 +237,33 @@ fn steps_that_keep_coming_are_shown_ten_times_a_second() {
 }
 
 #[test]
-fn steps_that_come_thick_are_gathered_half_as_long_again() {
+fn steps_that_come_thick_are_gathered_longer() {
     paused(|| async {
         let writes = writes_in_a_second(Duration::from_millis(10)).await;
         assert!((6..=8).contains(&writes), "{writes} writes in a second");
+    });
+}
+
+#[test]
+fn what_follows_a_call_is_gathered_for_a_whole_window() {
+    paused(|| async {
+        let desk = Desk::with(MERGE).await;
+        desk.publish(1).await;
+        let mut screen = desk.screen(None).await;
+        screen.next().await;
+        sleep(Duration::from_secs(1)).await;
+        desk.publish(2).await;
+        screen.next().await;
+        desk.publish(3).await;
+        sleep(MERGE / 2).await;
+        desk.send(4, true).await;
+        assert_eq!(told(&screen.now().await), [("delta", 3), ("delta", 4)]);
+        let called = Instant::now();
+        desk.publish(5).await;
+        sleep(MERGE * 3 / 4).await;
+        assert_eq!(screen.now().await, [], "not when the third was to be shown");
+        assert_eq!(told(&screen.next().await), [("delta", 5)]);
+        assert!(called.elapsed() >= MERGE, "{:?}", called.elapsed());
     });
 }
 
