@@ -7,7 +7,8 @@
 //!
 //! A topic may have a merge window: frames are shown at once after a pause and when urgent,
 //! otherwise gathered for up to the window, so that a busy hall costs each screen ten writes a
-//! second and not fifty. While many frames gather, the window is longer.
+//! second and not fifty. While many frames gather, the window is longer, and begins with the first
+//! of them in place of the last write.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -414,7 +415,7 @@ impl Handler<Publish> for ScreenHub {
                 merge - since_last
             };
             let name = message.topic;
-            entry.planned = Some(ctx.run_later(merge - since_last, move |hub, _| {
+            entry.planned = Some(ctx.run_later(wait, move |hub, _| {
                 if let Some(entry) = hub.topics.get_mut(&name) {
                     entry.planned = None;
                     show(entry);
