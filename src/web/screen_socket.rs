@@ -14,14 +14,13 @@
 //! What waits for one socket is bounded: its unsent write, one answer per message it sent, and at
 //! most `TOPICS_MAX` cursors. Who sends too much or too often is shown the door.
 
+mod line;
 mod opening;
 mod topics;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::Future;
-use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -46,6 +45,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
+use self::line::{Line, Way};
 pub use self::opening::configure;
 use self::opening::{Who, shows_everybody};
 use self::topics::{NoTopic, find};
@@ -107,8 +107,7 @@ struct ScreenSocket {
     /// What is told to this person alone, once the page follows the alerts.
     notices: Option<mpsc::Receiver<Value>>,
     out: Vec<Bytes>,
-    /// The connection itself, to be written to directly.
-    line: Option<OwnedFd>,
+    line: Option<Line>,
     way: Way,
     /// Wakes the server's own handling of this connection.
     server: Option<Waker>,
@@ -122,17 +121,6 @@ struct ScreenSocket {
     _counted: OpenSocket,
 }
 
-/// By which way frames leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Through the server.
-    Server,
-    /// Through the server, which was given a ping; `last` while nothing was given to it since.
-    Asked { last: bool },
-    /// Past the server, whose buffer is empty.
-    Direct,
-}
-
 impl ScreenSocket {
     fn new(
         app: Arc<App>,
@@ -140,7 +128,7 @@ impl ScreenSocket {
         address: String,
         lang: Lang,
         payload: Payload,
-        line: Option<OwnedFd>,
+        line: Option<Line>,
     ) -> Self {
         let device = match &who {
             Who::Known { token } => app.auth.recognise(token, app.now()),
@@ -520,7 +508,7 @@ impl ScreenSocket {
     fn write(&mut self) {
         let Some(bytes) = self.take_out() else { return };
         let Some(line) = &self.line else { return };
-        match send_what_fits(line, bytes) {
+        match line.send(bytes) {
             Ok(rest) if rest.is_empty() => {}
             Ok(rest) => {
                 self.out.push(rest);
@@ -552,19 +540,6 @@ fn heartbeat(app: &App, now: Instant) -> Bytes {
             beat
         }
     })
-}
-
-/// Writes as much as the kernel takes now, and says what it does not.
-fn send_what_fits(line: &OwnedFd, mut bytes: Bytes) -> std::io::Result<Bytes> {
-    while !bytes.is_empty() {
-        match socket2::SockRef::from(line).send(&bytes) {
-            Ok(sent) => drop(bytes.split_to(sent)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(bytes)
 }
 
 impl Pumped for ScreenSocket {
@@ -636,35 +611,5 @@ impl Stream for Feed {
             None if socket.closing || socket.payload_ended => Poll::Ready(None),
             None => Poll::Pending,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-    use std::os::unix::net::UnixStream;
-
-    use super::*;
-
-    #[test]
-    fn what_the_kernel_does_not_take_is_said_to_the_byte() {
-        let (near, mut far) = UnixStream::pair().expect("a pair");
-        near.set_nonblocking(true).expect("not blocking");
-        let line = OwnedFd::from(near);
-        let whole: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
-        let mut rest = Bytes::from(whole.clone());
-        let (mut read, mut full) = (Vec::new(), 0);
-        while read.len() < whole.len() {
-            rest = send_what_fits(&line, rest).expect("sent");
-            full += u32::from(!rest.is_empty());
-            let mut some = vec![0; 70_000];
-            let n = far.read(&mut some).expect("read");
-            read.extend_from_slice(&some[..n]);
-        }
-        assert!(full > 3, "{full}");
-        assert!(read == whole);
-        drop(far);
-        let broken = send_what_fits(&line, Bytes::from_static(b"x"));
-        assert!(broken.is_err(), "{broken:?}");
     }
 }

@@ -12,6 +12,7 @@ use actix_web_actors::ws::handshake;
 use rules::ids::{HallId, Token};
 use serde::Deserialize;
 
+use super::line::Line;
 use super::{Feed, ScreenSocket};
 use crate::web::App;
 use crate::web::auth::proofs;
@@ -45,7 +46,7 @@ async fn open(
     let mut response = handshake(&request).map_err(|error| not_a_socket(&error))?;
     let address = address_of(&request);
     let line = request.conn_data::<Connection>().copied();
-    let line = line.and_then(Connection::handle);
+    let line = line.and_then(Line::of);
     let socket = ScreenSocket::new(app.into_inner(), who, address, lang, payload, line);
     Ok(response
         .message_body(BodyStream::new(Feed::of(socket)))?
