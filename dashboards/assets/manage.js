@@ -87,7 +87,7 @@ function todayTab(main) {
         h("td.num", null, number(data.services[id].windows_open)))), t("today.no-services")));
     fill(windows, h("h2", null, t("today.windows-of", { open: count.open, all: count.all })), table([th("ticket.window"), th("ticket.state"), th("ticket.number"), th("ticket.service")],
       windowChoices().map(([id, name]) => { const w = data.windows[id]; return h("tr", null, h("td", null, name),
-        h("td", null, t("window." + w.state) + (w.since ? " · " + clockOf(w.since) : "")), h("td", null, w.ticket ? w.ticket.number : "—"),
+        h("td.nowrap", null, t("window." + w.state) + (w.since ? " · " + clockOf(w.since) : "")), h("td", null, w.ticket ? w.ticket.number : "—"),
         h("td", null, w.ticket ? nameOf((data.services[w.ticket.service] || {}).name) : "")); }), t("setup.no-windows")));
   };
   onFrame();
