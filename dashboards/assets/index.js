@@ -32,7 +32,8 @@ function signIn(words) {
     button.disabled = true;
     said.textContent = "";
     try {
-      who = await post("/session", { username: node.elements.username.value.trim(), password: node.elements.password.value }, { key: false, retry: false });
+      await post("/session", { username: node.elements.username.value.trim(), password: node.elements.password.value }, { key: false, retry: false });
+      who = await session();
       const next = nextPage();
       if (next && !who.must_change_password) return void location.assign(next);
       directory();

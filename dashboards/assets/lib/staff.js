@@ -2,7 +2,7 @@
 import { get, put, del } from "./api.js";
 import { t, lang, switchLang, keepLang, nameOf } from "./i18n.js";
 import { h, fill, text, openDialog } from "./dom.js";
-import { useZone } from "./zone.js";
+import { local, useZone } from "./zone.js";
 
 keepLang();
 
@@ -40,8 +40,8 @@ export function liveLine(node, live, clockText) {
 /** The hall's time of the last frame. */
 export const newsAt = (live, clock) => clock.time(clock.now() - (live.state === "live" ? 0 : live.silentMs * clock.rate), clock.rate <= 5);
 
-/** The box's own time of the last frame, for pages that span halls. */
-export const lastNews = (live) => new Date(live.serverNow() - (live.state === "live" ? 0 : live.silentMs)).toTimeString().slice(0, 8);
+/** The halls' time of the last frame, for pages that span halls. */
+export const lastNews = (live) => local(live.serverNow() - (live.state === "live" ? 0 : live.silentMs)).slice(11);
 
 export function field(name, label, props, hint) {
   const { options, ...rest } = props || {};
