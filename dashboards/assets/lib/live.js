@@ -7,7 +7,7 @@ const OFFLINE_MS = 60000;   // no frame for longer: counts and estimates are now
 const DEAD_MS = 8000;       // an open but silent socket is given up
 const OPENING_MS = 5000;
 const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 3000;   // a server that is back is noticed within four seconds
+const LONGEST_DELAY_MS = 2500;   // a server that is back is noticed within four seconds
 const FAILED_AGAIN_MS = 15000;
 const ASK_AGAIN_MS = 5000;
 
@@ -203,7 +203,7 @@ export function connectLive(options) {
   };
   document.addEventListener("visibilitychange", hurry);
   window.addEventListener("online", hurry);
-  const beat = setInterval(tick, 500);
+  const beat = setInterval(tick, 250);
 
   const live = {
     serverNow,
