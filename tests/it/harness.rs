@@ -449,7 +449,12 @@ pub struct Client {
 
 impl Client {
     pub fn new(base: &str, token: Option<String>) -> Self {
-        let http = Http::builder().timeout(PATIENCE).finish();
+        // The server closes what is idle for five seconds; a request must not meet that.
+        let connector = awc::Connector::new().conn_keep_alive(Duration::from_secs(4));
+        let http = Http::builder()
+            .connector(connector)
+            .timeout(PATIENCE)
+            .finish();
         Self {
             http,
             base: base.to_owned(),

@@ -304,8 +304,13 @@ async fn topics_of_operations_are_for_engineers_of_the_hall() {
 }
 
 /// So many calls by one caller, made so many hours ago, all within one hour of the clock.
-fn hour_of_calls(caller: &str, hours_ago: i64, count: u64, refused: u64) -> Vec<Value> {
-    let now = rules::Timestamp::parse_rfc3339(&at_now()).unwrap().millis();
+fn hour_of_calls(
+    now: rules::Timestamp,
+    (caller, hours_ago): (&str, i64),
+    count: u64,
+    refused: u64,
+) -> Vec<Value> {
+    let now = now.millis();
     let hour = now - now.rem_euclid(3_600_000) - hours_ago * 3_600_000;
     let one = |n: u64| {
         let at = rules::Timestamp::from_millis(hour + n as i64 * 1000).rfc3339_utc();
@@ -328,16 +333,17 @@ async fn the_use_of_channels_is_told_by_caller_hour_version_and_path_with_suspec
     let admin = server.hall("H1", 1).await;
     channel(&admin, "sms", None, "g", (0, 0)).await;
     channel(&admin, "own", Some("H1"), "g", (0, 0)).await;
+    let now = rules::Timestamp::parse_rfc3339(&at_now()).unwrap();
     let mut calls: Vec<Value> = (2..6)
-        .flat_map(|hour| hour_of_calls("batch", hour, 10, 0))
+        .flat_map(|hour| hour_of_calls(now, ("batch", hour), 10, 0))
         .collect();
-    calls.extend(hour_of_calls("batch", 8, 120, 0));
-    calls.extend(hour_of_calls("denied", 3, 30, 25));
+    calls.extend(hour_of_calls(now, ("batch", 8), 120, 0));
+    calls.extend(hour_of_calls(now, ("denied", 3), 30, 25));
     admin
         .post("/channels/sms/calls", json!(calls))
         .await
         .expect(201);
-    let own = hour_of_calls("local", 2, 5, 0);
+    let own = hour_of_calls(now, ("local", 2), 5, 0);
     admin
         .post("/channels/own/calls", json!(own))
         .await
@@ -403,7 +409,6 @@ async fn the_use_of_channels_is_told_by_caller_hour_version_and_path_with_suspec
         .unwrap();
     assert_eq!(number(&busiest["calls"]), 120);
     let zone = rules::time::TimeZone::SHANGHAI;
-    let now = rules::Timestamp::parse_rfc3339(&at_now()).unwrap();
     let hour = chrono::Timelike::hour(&zone.moment(now.minus_secs(8 * 3600)));
     assert_eq!(number(&busiest["hour"]), u64::from(hour));
 

@@ -121,12 +121,6 @@ async fn the_page_paints_the_strips_own_dots_and_wipes_an_old_number() {
     browser.until(&label_is("请B001号到本窗口")).await;
     browser.until("document.body.dataset.flash === 'yes'").await;
     browser.until("document.body.dataset.flash === 'no'").await;
-    let drawn = screen
-        .get(&format!("/halls/{HALL}/windows/2/strip.txt"))
-        .await;
-    let (_, dots) = drawn.text.split_once('\n').unwrap();
-    assert_eq!(browser.eval(PAINTED).await, json!(dots));
-
     // Called again so soon it does not flash anew; later it does.
     admin.at_window(HALL, "2", "recall").await.expect(200);
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -134,6 +128,11 @@ async fn the_page_paints_the_strips_own_dots_and_wipes_an_old_number() {
         browser.eval("document.body.dataset.flash").await,
         json!("no")
     );
+    let drawn = screen
+        .get(&format!("/halls/{HALL}/windows/2/strip.txt"))
+        .await;
+    let (_, dots) = drawn.text.split_once('\n').unwrap();
+    assert_eq!(browser.eval(PAINTED).await, json!(dots));
     tokio::time::sleep(Duration::from_millis(2000)).await;
     admin.at_window(HALL, "2", "recall").await.expect(200);
     browser.until("document.body.dataset.flash === 'yes'").await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::Server;
+use crate::harness::{PATIENCE, Server};
 
 /// Pseudo-random numbers with a seed: a failing run can be repeated.
 struct Chance(u64);
@@ -28,9 +28,7 @@ impl Chance {
 fn raw_socket(server: &Server) -> TcpStream {
     let address = server.base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_millis(200)))
-        .unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
         .set_write_timeout(Some(Duration::from_millis(500)))
         .unwrap();

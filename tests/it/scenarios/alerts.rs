@@ -398,7 +398,7 @@ when = "{when}"
 async fn a_moment_without_the_cause_makes_no_second_alert() {
     let server = quick().await;
     let (admin, tickets) = three_wait(&server, "H1").await;
-    let kept = long_line("T1", "keep_firing_for = \"2s\"\n");
+    let kept = long_line("T1", "keep_firing_for = \"6s\"\n");
     admin.put("/rules/T1", kept).await.expect(200);
     let id = text(&alerts(&admin, "rule=T1", 1).await[0]["id"]).to_owned();
     cancel(&admin, "H1", &tickets[0]).await;

@@ -176,7 +176,7 @@ async fn a_case_is_near_due_on_friday_and_overdue_on_monday_evening() {
     let told = with(case("K1", "2026-11-02 08:30"), limit);
     let told = admin.post("/cases", told).await.expect(201);
     assert_eq!(told["due_at"], local("2026-11-09 17:30"));
-    let admin = days.until("2026-11-06 17:29:55").await;
+    let admin = days.until("2026-11-06 17:29:30").await;
     assert_eq!(admin.get("/cases/K1").await.expect(200)["time"], "on_time");
     some_passes().await;
     assert_eq!(of_rule(&admin, "R01-near-due-case").await.len(), 0);
@@ -189,7 +189,7 @@ async fn a_case_is_near_due_on_friday_and_overdue_on_monday_evening() {
     days.told_becomes("li", &["raised Case near due"]).await;
     assert_eq!(days.told("sup"), [""; 0]);
 
-    let admin = days.until("2026-11-09 17:29:57").await;
+    let admin = days.until("2026-11-09 17:29:30").await;
     some_passes().await;
     assert_eq!(of_rule(&admin, "R02-overdue-case").await.len(), 0);
     let admin = days.until("2026-11-09 17:30:01").await;
@@ -273,7 +273,7 @@ async fn an_overdue_acceptance_is_accepted_or_returned_from_its_alert() {
         );
         admin.post("/cases", told).await.expect(201);
     }
-    let admin = days.until("2026-11-03 08:59:57").await;
+    let admin = days.until("2026-11-03 08:59:30").await;
     some_passes().await;
     assert_eq!(of_rule(&admin, RULE).await.len(), 0);
     days.until("2026-11-03 09:00:01").await;
@@ -378,7 +378,7 @@ async fn a_time_limited_task_is_told_of_two_working_days_ahead() {
         let told = with(case(no, "2026-11-20 08:30"), task);
         admin.post("/cases", told).await.expect(201);
     }
-    let admin = days.until("2026-11-26 17:59:57").await;
+    let admin = days.until("2026-11-26 17:59:30").await;
     some_passes().await;
     assert_eq!(of_rule(&admin, RULE).await.len(), 0);
     let done = json!({"kind": "closed", "at": local("2026-11-26 17:00")});
@@ -473,7 +473,7 @@ async fn at_night_yellow_waits_until_morning_and_red_does_not() {
     let path = format!("/alerts/{}", text(&near[0]["id"]));
     let messages = admin.get(&path).await.expect(200)["messages"].clone();
     assert_eq!(messages[0]["state"], "queued", "{messages}");
-    let admin = days.until("2026-11-06 06:59:55").await;
+    let admin = days.until("2026-11-06 06:59:30").await;
     days.tell(&admin, "eng", &[]).await;
     some_passes().await;
     assert_eq!(days.told("li"), [""; 0]);

@@ -165,8 +165,8 @@ async fn usage_holds(admin: &Client) {
 }
 
 /// Somebody who is refused most of the time, two hours ago.
-async fn tell_of_a_spy(admin: &Client) {
-    let at = super::now().minus_secs(7_200).rfc3339_utc();
+async fn tell_of_a_spy(admin: &Client, now: rules::Timestamp) {
+    let at = now.minus_secs(7_200).rfc3339_utc();
     let call = |n: usize| {
         let refused = json!({"result": "refused", "reason": "wrong_key", "status": 403});
         let mut call = json!({"id": format!("s{n}"), "caller": "spy", "at": at, "status": 200});
@@ -192,7 +192,8 @@ pub(super) async fn the_use_of_channels_adds_up_over_calls_that_left_the_history
     let server = Server::start_with(&settings, &[]).await;
     let admin = server.admin();
     channel(&admin, "sms").await;
-    tell_of_a_spy(&admin).await;
+    let now = super::now();
+    tell_of_a_spy(&admin, now).await;
     tell_all(&admin).await;
     usage_holds(&admin).await;
     history_falls_to(&admin, 1_000).await;
@@ -203,7 +204,7 @@ pub(super) async fn the_use_of_channels_adds_up_over_calls_that_left_the_history
     assert!(by_path["incomplete_before"].is_string(), "{by_path}");
     assert_eq!(number(&by_path["items"][0]["calls"]), 1_000);
     // Whole hours count that begin within the stretch of time.
-    let until = super::now().minus_secs(3_600).rfc3339_utc();
+    let until = now.minus_secs(3_600).rfc3339_utc();
     let early = usage(&admin, &format!("by=version&until={until}")).await;
     let calls = list(&early["items"])
         .iter()
