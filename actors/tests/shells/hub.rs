@@ -180,14 +180,20 @@ fn a_slow_screen_whose_place_has_fallen_out_of_the_log_gets_a_snapshot() {
     });
 }
 
+/// A topic with a merge window, of which the first step was shown a second ago.
+async fn after_a_pause() -> (Desk, Screen) {
+    let desk = Desk::with(MERGE).await;
+    desk.publish(1).await;
+    let mut screen = desk.screen(None).await;
+    screen.next().await;
+    sleep(Duration::from_secs(1)).await;
+    (desk, screen)
+}
+
 #[test]
 fn after_a_pause_the_first_step_is_shown_at_once_and_the_following_are_gathered() {
     paused(|| async {
-        let desk = Desk::with(MERGE).await;
-        desk.publish(1).await;
-        let mut screen = desk.screen(None).await;
-        screen.next().await;
-        sleep(Duration::from_secs(1)).await;
+        let (desk, mut screen) = after_a_pause().await;
 
         let begun = Instant::now();
         desk.publish(2).await;
@@ -208,11 +214,7 @@ fn after_a_pause_the_first_step_is_shown_at_once_and_the_following_are_gathered(
 
 /// Steps come for a second, one every `gap`; says how often the screen was written to.
 async fn writes_in_a_second(gap: Duration) -> u32 {
-    let desk = Desk::with(MERGE).await;
-    desk.publish(1).await;
-    let mut screen = desk.screen(None).await;
-    screen.next().await;
-    sleep(Duration::from_secs(1)).await;
+    let (desk, mut screen) = after_a_pause().await;
     let mut writes = 0;
     let mut seen = 1;
     for seq in 2..=(1000 / gap.as_millis() as u64) + 1 {
@@ -247,11 +249,7 @@ fn steps_that_come_thick_are_gathered_longer() {
 #[test]
 fn what_follows_a_call_is_gathered_for_a_whole_window() {
     paused(|| async {
-        let desk = Desk::with(MERGE).await;
-        desk.publish(1).await;
-        let mut screen = desk.screen(None).await;
-        screen.next().await;
-        sleep(Duration::from_secs(1)).await;
+        let (desk, mut screen) = after_a_pause().await;
         desk.publish(2).await;
         screen.next().await;
         desk.publish(3).await;
@@ -270,11 +268,7 @@ fn what_follows_a_call_is_gathered_for_a_whole_window() {
 #[test]
 fn a_call_takes_what_was_gathered_with_it_at_once() {
     paused(|| async {
-        let desk = Desk::with(MERGE).await;
-        desk.publish(1).await;
-        let mut screen = desk.screen(None).await;
-        screen.next().await;
-        sleep(Duration::from_secs(1)).await;
+        let (desk, mut screen) = after_a_pause().await;
         desk.publish(2).await;
         screen.next().await;
         desk.publish(3).await;
