@@ -1,6 +1,6 @@
 //! The history of calls: kept once each, listed by every dimension, counted, and forgotten with age.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use rules::channels::call::{Call, Part};
 use rules::channels::tally::Outcome;
@@ -9,7 +9,7 @@ use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::conditions::Conditions;
-use super::db::{Fields, Statement, json};
+use super::db::{Fields, SqliteStatement, Statement, json};
 use super::{PAGE_MAX, Records, StoreError};
 
 /// Calls read at a time by whoever counts them.
@@ -133,39 +133,48 @@ static STATEMENTS: LazyLock<[String; SIZES.len()]> = LazyLock::new(|| {
 /// Values of a call that are not its channel's.
 const OWN_VALUES: usize = 11;
 
+/// Texts of one column: calls that follow each other mostly have the same, and then share it.
+#[derive(Default)]
+struct Column(Option<Arc<str>>);
+
+impl Column {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        match &self.0 {
+            Some(last) if **last == *text => Arc::clone(last),
+            _ => Arc::clone(self.0.insert(text.into())),
+        }
+    }
+}
+
 /// A statement that keeps some calls of one channel.
 fn keeps(
     text: &'static str,
     channel: &ChannelId,
     calls: &[Call],
     now: Timestamp,
-) -> Result<Statement<'static>, StoreError> {
+) -> Result<SqliteStatement, StoreError> {
     let mut statement = sqlx::query(text);
+    let [mut caller, mut version, mut result, mut reason, mut family] = <[Column; 5]>::default();
     for call in calls {
+        let micros = call.micros.map(i64::try_from);
         statement = statement
-            .bind(&*call.id)
+            .bind(Arc::<str>::from(&*call.id))
             .bind(call.at.millis())
-            .bind(&*call.caller)
-            .bind(call.version.as_deref())
-            .bind(call.result.name())
+            .bind(caller.text(&call.caller))
+            .bind(call.version.as_deref().map(|text| version.text(text)))
+            .bind(result.text(call.result.name()))
             .bind(call.status.map(i64::from))
-            .bind(call.reason.as_deref())
-            .bind(
-                call.micros
-                    .map(|micros| i64::try_from(micros).unwrap_or(i64::MAX)),
-            )
-            .bind(call.trace_id.as_deref())
-            .bind(call.path_family.as_deref())
+            .bind(call.reason.as_deref().map(|text| reason.text(text)))
+            .bind(micros.map(|micros| micros.unwrap_or(i64::MAX)))
+            .bind(call.trace_id.as_deref().map(Arc::<str>::from))
+            .bind(call.path_family.as_deref().map(|text| family.text(text)))
             .bind(body(call)?);
     }
     Ok(statement.bind(channel.as_str()).bind(now.millis()))
 }
 
 /// The statements of SQLite that keep some calls.
-fn sqlite_statements(
-    calls: &[Call],
-    now: Timestamp,
-) -> Result<Vec<Statement<'static>>, StoreError> {
+fn sqlite_statements(calls: &[Call], now: Timestamp) -> Result<Vec<SqliteStatement>, StoreError> {
     let mut statements = Vec::new();
     for mut rest in calls.chunk_by(|one, next| one.channel == next.channel) {
         let channel = &rest[0].channel;
@@ -198,7 +207,7 @@ pub struct ReadyCalls {
 
 /// What each database is told.
 enum Told {
-    Sqlite(Vec<Statement<'static>>),
+    Sqlite(Vec<SqliteStatement>),
     Postgres(Statement<'static>),
 }
 
@@ -234,12 +243,8 @@ impl Records {
         })
     }
 
-    async fn keep_in_sqlite(
-        &self,
-        statements: Vec<Statement<'static>>,
-    ) -> Result<Kept, StoreError> {
-        let (changed, last) = self.db.write_numbered(statements).await?;
-        let new = changed.iter().sum();
+    async fn keep_in_sqlite(&self, statements: Vec<SqliteStatement>) -> Result<Kept, StoreError> {
+        let (new, last) = self.db.add_in_bulk(statements).await?;
         // SQLite numbers the rows of one transaction without a gap.
         let last = u64::try_from(last).ok();
         let first = last.and_then(|last| Some(last.checked_sub(new)? + 1));

@@ -8,8 +8,13 @@ use anyhow::Context as _;
 use rules::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::any::{AnyArguments, AnyPoolOptions, AnyRow};
-use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Row as _, query::Query};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::pool::{Pool, PoolOptions};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{
+    Any, AnyConnection, AnyPool, Connection as _, Database, Executor as _, Row as _, Sqlite,
+    SqliteConnection, SqlitePool, query::Query,
+};
 
 use super::StoreError;
 use crate::store::sqlite::{BUSY_TIMEOUT, CACHE_SIZE, CHECKPOINT_PAGES, Turn};
@@ -22,12 +27,18 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) type Statement<'q> = Query<'q, Any, AnyArguments>;
 
+/// A statement that only SQLite is told.
+pub(super) type SqliteStatement = Query<'static, Sqlite, SqliteArguments>;
+
 #[derive(Clone)]
 pub(super) struct Db {
     pool: AnyPool,
     /// Where changes are made. With SQLite this is one connection: whenever another one writes, a
     /// connection forgets the pages it knows.
     writer: AnyPool,
+    /// SQLite only: where very many rows are written. On the way that both databases share, each text
+    /// of a row is copied twice on this side of the database's thread.
+    bulk: Option<SqlitePool>,
     /// SQLite only: the turn to write, shared with the journal.
     turn: Option<Arc<Turn>>,
 }
@@ -39,25 +50,18 @@ impl Db {
              pragma wal_autocheckpoint = {CHECKPOINT_PAGES};",
             BUSY_TIMEOUT.as_millis()
         );
-        let pool_of = |most: u32, more: &str| {
-            let prepare = format!("{prepare} {more}");
-            let options = pool_options().max_connections(most);
-            options.after_connect(move |connection, _| {
-                let prepare = sqlx::AssertSqlSafe(prepare.clone());
-                Box::pin(async move { connection.execute(prepare).await.map(drop) })
-            })
-        };
         let url = file_url(path)?;
-        let writing = format!("pragma cache_size = {CACHE_SIZE};");
+        let writing = format!("{prepare} pragma cache_size = {CACHE_SIZE};");
         Ok(Self {
-            pool: connect(pool_of(CONNECTIONS, ""), &url).await?,
-            writer: connect(pool_of(1, &writing), &url).await?,
+            pool: connect(sqlite_pool(CONNECTIONS, prepare), &url).await?,
+            writer: connect(sqlite_pool(1, writing.clone()), &url).await?,
+            bulk: Some(connect(sqlite_pool(1, writing), &url).await?),
             turn,
         })
     }
 
     pub(super) async fn postgres(url: &str) -> anyhow::Result<Self> {
-        let options = pool_options().after_connect(|connection, _| {
+        let options = pool_options::<Any>().after_connect(|connection, _| {
             Box::pin(async move {
                 let prepare = "set statement_timeout = '60s'";
                 connection.execute(prepare).await.map(drop)
@@ -67,6 +71,7 @@ impl Db {
         Ok(Self {
             writer: pool.clone(),
             pool,
+            bulk: None,
             turn: None,
         })
     }
@@ -93,41 +98,37 @@ impl Db {
         &self,
         statements: Vec<Statement<'_>>,
     ) -> Result<Vec<u64>, StoreError> {
-        self.transaction(async |connection| execute_all(statements, connection).await)
-            .await
-    }
-
-    /// The same with SQLite, and the number that the last new row has.
-    pub(super) async fn write_numbered(
-        &self,
-        statements: Vec<Statement<'_>>,
-    ) -> Result<(Vec<u64>, i64), StoreError> {
-        self.transaction(async |connection| {
-            let changed = execute_all(statements, connection).await?;
-            let last = sqlx::query_scalar("select last_insert_rowid()");
-            let last = last.fetch_one(connection).await.map_err(broken)?;
-            Ok((changed, last))
+        let _turn = self.turn().await;
+        transaction(&self.writer, async |connection: &mut AnyConnection| {
+            let mut changed = Vec::with_capacity(statements.len());
+            for statement in statements {
+                let done = statement.execute(&mut *connection).await;
+                changed.push(done.map_err(broken)?.rows_affected());
+            }
+            Ok(changed)
         })
         .await
     }
 
-    /// Does something whole or not at all.
-    ///
-    /// A connection on which it failed is closed. After an error of the disk SQLite has rolled back by
-    /// itself, and the pool, which does not know, would go on counting its transactions from there: the
-    /// next one that fails stays open, and with it the file's only write lock.
-    async fn transaction<T>(
+    /// Adds very many rows to SQLite, all or none: how many they are, and the number of the last one.
+    pub(super) async fn add_in_bulk(
         &self,
-        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        statements: Vec<SqliteStatement>,
+    ) -> Result<(u64, i64), StoreError> {
         let _turn = self.turn().await;
-        let mut connection = self.writer.acquire().await.map_err(broken)?;
-        let done = whole(&mut connection, work).await;
-        if done.is_err() {
-            // Its own error adds nothing to the one at hand.
-            let _ = connection.close().await;
-        }
-        done
+        let pool = self.bulk.as_ref();
+        let pool = pool.ok_or_else(|| StoreError::Unavailable("not SQLite".to_owned()))?;
+        transaction(pool, async |connection: &mut SqliteConnection| {
+            let (mut added, mut last) = (0, 0);
+            for statement in statements {
+                let done = statement.execute(&mut *connection).await;
+                let done = done.map_err(broken)?;
+                added += done.rows_affected();
+                last = done.last_insert_rowid();
+            }
+            Ok((added, last))
+        })
+        .await
     }
 
     /// Like [`Self::write`], where another row may have the same name.
@@ -178,27 +179,32 @@ impl Db {
     }
 }
 
-async fn whole<T>(
-    connection: &mut AnyConnection,
-    work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+/// Does something whole or not at all.
+///
+/// A connection on which it failed is closed. After an error of the disk SQLite has rolled back by
+/// itself, and the pool, which does not know, would go on counting its transactions from there: the
+/// next one that fails stays open, and with it the file's only write lock.
+async fn transaction<D: Database, T>(
+    pool: &Pool<D>,
+    work: impl AsyncFnOnce(&mut D::Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut connection = pool.acquire().await.map_err(broken)?;
+    let done = whole::<D, T>(&mut connection, work).await;
+    if done.is_err() {
+        // Its own error adds nothing to the one at hand.
+        let _ = connection.close().await;
+    }
+    done
+}
+
+async fn whole<D: Database, T>(
+    connection: &mut D::Connection,
+    work: impl AsyncFnOnce(&mut D::Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let mut transaction = connection.begin().await.map_err(broken)?;
     let done = work(&mut transaction).await?;
     transaction.commit().await.map_err(broken)?;
     Ok(done)
-}
-
-/// The number of rows that each statement changed.
-async fn execute_all(
-    statements: Vec<Statement<'_>>,
-    connection: &mut AnyConnection,
-) -> Result<Vec<u64>, StoreError> {
-    let mut changed = Vec::with_capacity(statements.len());
-    for statement in statements {
-        let done = statement.execute(&mut *connection).await;
-        changed.push(done.map_err(broken)?.rows_affected());
-    }
-    Ok(changed)
 }
 
 async fn fetch<T>(
@@ -210,15 +216,27 @@ async fn fetch<T>(
     rows.iter().map(|row| read(&Fields(row))).collect()
 }
 
-fn pool_options() -> AnyPoolOptions {
+fn pool_options<D: Database>() -> PoolOptions<D> {
     static DRIVERS: Once = Once::new();
     DRIVERS.call_once(sqlx::any::install_default_drivers);
-    AnyPoolOptions::new()
+    PoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
 }
 
-async fn connect(options: AnyPoolOptions, url: &str) -> anyhow::Result<AnyPool> {
+/// Connections to SQLite, `most` of them, each of which is told this before its first use.
+fn sqlite_pool<D: Database>(most: u32, prepare: String) -> PoolOptions<D>
+where
+    for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
+{
+    let options = pool_options::<D>().max_connections(most);
+    options.after_connect(move |connection, _| {
+        let prepare = sqlx::AssertSqlSafe(prepare.clone());
+        Box::pin(async move { connection.execute(prepare).await.map(drop) })
+    })
+}
+
+async fn connect<D: Database>(options: PoolOptions<D>, url: &str) -> anyhow::Result<Pool<D>> {
     let pool = options.connect(url).await;
     pool.context("could not connect to the records")
 }
