@@ -29,7 +29,7 @@ use crate::channels::{Channels, Watched};
 const GATHER: Duration = Duration::from_millis(50);
 
 /// Calls written at a time.
-const BATCH: usize = 1_000;
+const BATCH: usize = 2_000;
 
 /// A write that failed is tried again after this long, while there is room for what comes.
 const AGAIN: Duration = Duration::from_millis(500);
