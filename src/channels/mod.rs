@@ -47,7 +47,7 @@ use crate::store::records::{CallToCount, Kept, ReadyCalls, StoreError};
 use crate::vitals::Collector;
 
 /// Calls that are written in one transaction. Windows wait for the database meanwhile.
-const AT_ONCE: usize = 2_000;
+pub(crate) const AT_ONCE: usize = 2_000;
 
 /// What calls leave in a channel is kept so often.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);

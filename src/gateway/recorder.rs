@@ -23,13 +23,10 @@ use tracing::warn;
 
 use super::Live;
 use super::shelf::{Rows, Shelf, Shelved, WAITING_MAX};
-use crate::channels::{Channels, Watched};
+use crate::channels::{AT_ONCE, Channels, Watched};
 
 /// Calls are gathered for so long, so that one write keeps many.
 const GATHER: Duration = Duration::from_millis(50);
-
-/// Calls written at a time.
-const BATCH: usize = 2_000;
 
 /// A write that failed is tried again after this long, while there is room for what comes.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -161,7 +158,7 @@ impl Writer {
     /// Small writes cost as much as large ones: only a whole batch, and whoever waits, is not kept waiting.
     fn is_pressed(&self) -> bool {
         let store = self.shared.lock();
-        !store.flushes.is_empty() || store.lying().sum::<usize>() >= BATCH
+        !store.flushes.is_empty() || store.lying().sum::<usize>() >= AT_ONCE
     }
 
     /// Fetches what lies on the shelves into as many empty rows; gives back who waits for that.
@@ -175,7 +172,7 @@ impl Writer {
 
     /// Writes calls in the order in which they ended.
     async fn write(&mut self, fetched: &[Fetched]) {
-        for some in in_order(fetched).chunks(BATCH) {
+        for some in in_order(fetched).chunks(AT_ONCE) {
             let mut batch = Batch::new();
             for (shelf, n) in some {
                 self.add(&mut batch, &fetched[*shelf], *n);
