@@ -33,8 +33,8 @@ pub(super) type SqliteStatement = Query<'static, Sqlite, SqliteArguments>;
 #[derive(Clone)]
 pub(super) struct Db {
     pool: AnyPool,
-    /// Where changes are made. With SQLite this is one connection: whenever another one writes, a
-    /// connection forgets the pages it knows.
+    /// Where changes are made, but for those in bulk. With SQLite this is one connection: whenever
+    /// another one writes, a connection forgets the pages it knows.
     writer: AnyPool,
     /// SQLite only: where very many rows are written. On the way that both databases share, each text
     /// of a row is copied twice on this side of the database's thread.
@@ -160,12 +160,12 @@ impl Db {
     }
 
     pub(super) const fn is_sqlite(&self) -> bool {
-        self.turn.is_some()
+        self.bulk.is_some()
     }
 
     /// Lets SQLite renew the statistics its query planner goes by; PostgreSQL does so by itself.
     pub(super) async fn tidy(&self) -> Result<(), StoreError> {
-        if self.turn.is_some() {
+        if self.is_sqlite() {
             self.write(sqlx::query("pragma optimize")).await?;
         }
         Ok(())
