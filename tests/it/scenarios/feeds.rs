@@ -216,7 +216,13 @@ pub(super) async fn a_hall_streams_or_sends_on_schedule_and_figures_carry_their_
     let daily = json!({"hall": "B", "schedule": {"when": "daily", "at": "18:00"}});
     feed(&admin, "b", setup("receive", "cases", daily)).await;
     take(&admin, "a", "today", &[record(1, json!({"n": 1}))]).await;
+    let sent = Instant::now();
     let a = show(&admin, "a").await;
+    assert!(
+        sent.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        sent.elapsed()
+    );
     assert_eq!((&a["received"], &a["as_of"]), (&json!(1), &a["last_at"]));
     assert_eq!(show(&admin, "b").await["state"], "empty");
     clock.set_ahead(until_daily(18, 0));
