@@ -115,9 +115,9 @@ impl Worker {
     /// # Errors
     /// `unknown_channel`; `unavailable` while the channel is being rebuilt.
     pub(super) async fn route(&self, gateway: &Gateway, id: &str) -> Result<Rc<Route>, Problem> {
-        let known = self.routes.borrow().get(id).cloned();
-        if let Some(route) = known.as_ref().filter(|route| route.is_fresh()) {
-            return Ok(Rc::clone(route));
+        let known = || self.routes.borrow().get(id).cloned();
+        if let Some(route) = known().filter(|route| route.is_fresh()) {
+            return Ok(route);
         }
         let live = id.parse().ok().and_then(|id| gateway.live(&id));
         let live = live.ok_or_else(|| unknown_channel(id))?;
@@ -126,10 +126,11 @@ impl Worker {
         let read = live.watched.desk.read(|channel, _| Read::of(channel)).await;
         let read = read.ok_or_else(Problem::unavailable)?;
         let read = read.ok_or_else(|| unknown_channel(id))?;
-        let same = |way: &&Rc<Way>| Some(&*way.upstream) == read.upstream.as_ref();
-        let standing = known.as_ref().and_then(|route| route.way.as_ref());
+        // Another call may have been here meanwhile; all are to share one way's connections.
+        let standing = known().and_then(|route| route.way.clone());
+        let same = |way: &Rc<Way>| Some(&*way.upstream) == read.upstream.as_ref();
         let way = match (standing.filter(same), read.upstream) {
-            (Some(way), _) => Some(Rc::clone(way)),
+            (Some(way), _) => Some(way),
             (None, Some(upstream)) => Some(Rc::new(Way::new(upstream).map_err(|cause| {
                 tracing::warn!(channel = id, %cause, "no way to the upstream");
                 Problem::unavailable()

@@ -19,9 +19,6 @@ use tokio_rustls::rustls::pki_types::ServerName;
 /// An idle connection is used again within this time: servers close theirs after 5 s or later.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Idle connections kept for each channel and thread.
-const IDLE_MAX: usize = 64;
-
 /// Largest head of an answer, and of what is read ahead.
 const READ_MAX: usize = 64 * 1024;
 
@@ -129,7 +126,7 @@ where
     })
 }
 
-/// Connections of one thread to one upstream.
+/// Connections of one thread to one upstream: no more than calls were under way at once.
 pub(super) struct Pool<B> {
     address: Address,
     idle: RefCell<VecDeque<(Instant, Link<B>)>>,
@@ -176,9 +173,10 @@ where
     pub(super) fn keep(&self, mut link: Link<B>) {
         let mut idle = self.idle.borrow_mut();
         link.used = true;
-        idle.push_back((Instant::now(), link));
-        let old = |entry: &(Instant, Link<B>)| entry.0.elapsed() >= IDLE;
-        while idle.len() > IDLE_MAX || idle.front().is_some_and(old) {
+        let now = Instant::now();
+        idle.push_back((now, link));
+        let old = |entry: &(Instant, Link<B>)| now - entry.0 >= IDLE;
+        while idle.front().is_some_and(old) {
             idle.pop_front();
         }
     }

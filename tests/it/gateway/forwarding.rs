@@ -1,6 +1,9 @@
 //! Calls that go through, and those that are refused at the door.
 
+use std::time::Duration;
+
 use awc::http::Method;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -266,6 +269,24 @@ async fn connections_are_used_again_and_replaced_when_they_are_gone() {
     }
     let found = calls(&admin, 40).await;
     assert!(found.iter().all(|call| call["result"] == "ok"), "{found:?}");
+}
+
+/// A hundred calls at a time go over the same hundred connections again and again.
+#[actix_web::test]
+async fn as_many_connections_are_kept_as_calls_were_under_way() {
+    let server = Server::start_with(&[("HALLKEEPER__SERVER__WORKERS", "1")], &[]).await;
+    let admin = server.admin();
+    let late = Manner::SaysLate(OK, Duration::from_millis(200));
+    let upstream = Upstream::start(late).await;
+    let key = channel(&admin, &upstream.url, json!({"max_parallel": 200})).await;
+    for _ in 0..3 {
+        let calls = (0..100).map(|_| call(&server, &key, "/v1/x"));
+        for answer in join_all(calls).await {
+            answer.expect(200);
+        }
+    }
+    let connections = upstream.connections.get();
+    assert!(connections <= 100, "{connections} connections");
 }
 
 /// A HEAD request has the length and no body, 204 and 304 have neither.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -30,6 +31,8 @@ impl Drop for Upstream {
 pub(super) enum Manner {
     /// Says this, and goes on.
     Says(&'static str),
+    /// Says this after so long, and goes on.
+    SaysLate(&'static str, Duration),
     /// Says this, and closes.
     SaysAndCloses(&'static str),
     /// Says this, and nothing more, for ever.
@@ -103,6 +106,10 @@ async fn treat(
         heard.borrow_mut().push(request);
         match manner {
             Manner::Says(what) => stream.write_all(what.as_bytes()).await.ok()?,
+            Manner::SaysLate(what, late) => {
+                sleep(late).await;
+                stream.write_all(what.as_bytes()).await.ok()?;
+            }
             Manner::SaysAndCloses(what) => return stream.write_all(what.as_bytes()).await.ok(),
             Manner::SaysAndHangs(what) => {
                 stream.write_all(what.as_bytes()).await.ok()?;
