@@ -138,7 +138,9 @@ pub(super) struct Exchange {
     upstream: Rc<Upstream>,
     shelf: Arc<Shelf>,
     started: Instant,
-    moved: Cell<Instant>,
+    /// Whether anything moved since the watch looked last, and when it saw that something had.
+    moved: Cell<bool>,
+    seen_moving: Cell<Instant>,
     waits_for_caller: Cell<bool>,
     fault: Cell<Option<Fault>>,
     /// Of whoever carries the call on.
@@ -158,13 +160,14 @@ impl Exchange {
         mut record: Record,
         slot: Slot,
     ) -> Rc<Self> {
-        let started = Instant::now();
-        record.head.started = Some(started);
+        record.head.carried = true;
+        let started = record.head.begun;
         Rc::new(Self {
             upstream,
             shelf,
             started,
-            moved: Cell::new(started),
+            moved: Cell::new(false),
+            seen_moving: Cell::new(started),
             waits_for_caller: Cell::new(false),
             fault: Cell::new(None),
             waker: RefCell::default(),
@@ -176,7 +179,7 @@ impl Exchange {
     }
 
     fn moves(&self) {
-        self.moved.set(Instant::now());
+        self.moved.set(true);
     }
 
     fn wakes(&self, cx: &Context<'_>) {
@@ -249,7 +252,10 @@ impl Exchange {
         if self.fault.get().is_some() {
             return;
         }
-        let still = now.saturating_duration_since(self.moved.get());
+        if self.moved.take() {
+            self.seen_moving.set(now);
+        }
+        let still = now.saturating_duration_since(self.seen_moving.get());
         let all = now.saturating_duration_since(self.started);
         let over = still >= Duration::from_millis(self.upstream.idle_ms)
             || all >= Duration::from_millis(self.upstream.total_ms);

@@ -62,9 +62,10 @@ pub(super) struct Head {
     /// The channel's number on the thread's shelf.
     pub(super) channel: usize,
     pub(super) at: Timestamp,
-    /// None: it was not carried.
-    pub(super) started: Option<Instant>,
+    pub(super) begun: Instant,
     pub(super) ended: Instant,
+    /// Whether it was allowed, so that its time tells something of the channel.
+    pub(super) carried: bool,
     pub(super) method: Method,
     pub(super) trace: u128,
     /// Of the answer; none before there is one.
@@ -83,11 +84,13 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn new(channel: usize, at: Timestamp) -> Self {
+        let begun = Instant::now();
         Self {
             channel,
             at,
-            started: None,
-            ended: Instant::now(),
+            begun,
+            ended: begun,
+            carried: false,
             method: Method::GET,
             trace: 0,
             status: None,
@@ -127,13 +130,13 @@ impl Head {
         };
         let mut trace = String::with_capacity(32);
         push_hex(&mut trace, &self.trace.to_be_bytes());
-        let carried = self.started.map(|started| self.ended - started);
+        let took = self.carried.then(|| self.ended - self.begun);
         let seen = Seen {
             id,
             caller: text(caller),
             version: known(version),
             at: self.at,
-            micros: carried.map(|time| time.as_micros() as u64),
+            micros: took.map(|time| time.as_micros() as u64),
             status: self.status,
             result: self.result,
             reason: self.reason,
