@@ -24,7 +24,7 @@ gateway: calls through the gateway, through nginx's proxy, and direct, in turn
 
   --rounds N      rounds, each of all three ways (5)
   --seconds S     of each way in a round, alone and with many callers (3)
-  --callers N     callers at a time where many call (32)
+  --callers LIST  callers at a time where many call (32,128)
   --workers N     worker threads of the gateway and workers of the proxy (as many as cores)
   --nginx PATH    nginx (/usr/sbin/nginx); without it there is no upstream and nothing is measured
   --quick         2 rounds of 1 second
@@ -38,7 +38,7 @@ struct Options {
     launch: Launch,
     rounds: usize,
     seconds: Duration,
-    callers: usize,
+    callers: Vec<usize>,
     workers: usize,
     nginx: PathBuf,
 }
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         let options = Options {
             rounds: args.value("--rounds").unwrap_or(rounds).max(1),
             seconds: Duration::from_secs_f64(args.value("--seconds").unwrap_or(seconds)),
-            callers: args.value("--callers").unwrap_or(32).max(1),
+            callers: args.list("--callers").unwrap_or_else(|| vec![32, 128]),
             workers: args.value("--workers").unwrap_or_else(cores).max(1),
             nginx: args
                 .value("--nginx")
@@ -126,7 +126,13 @@ struct Way {
     /// Whose CPU it costs, beside the upstream's.
     pids: Vec<u32>,
     alone: Vec<f64>,
-    many: Vec<f64>,
+    many: Vec<Many>,
+}
+
+/// What came of calls by so many callers at a time, round by round.
+struct Many {
+    callers: usize,
+    p50: Vec<f64>,
     per_second: Vec<f64>,
     cpu: Cpu,
     upstream_cpu: Cpu,
@@ -134,7 +140,14 @@ struct Way {
 }
 
 impl Way {
-    fn new(name: &'static str, addr: SocketAddr, path: &str, key: &str, pids: Vec<u32>) -> Self {
+    fn new(
+        name: &'static str,
+        addr: SocketAddr,
+        path: &str,
+        key: &str,
+        pids: Vec<u32>,
+        callers: &[usize],
+    ) -> Self {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nX-Api-Key: {key}\r\n\r\n");
         Self {
             name,
@@ -142,11 +155,7 @@ impl Way {
             request: request.into_bytes(),
             pids,
             alone: Vec::new(),
-            many: Vec::new(),
-            per_second: Vec::new(),
-            cpu: Cpu::default(),
-            upstream_cpu: Cpu::default(),
-            calls: 0,
+            many: callers.iter().map(|callers| Many::of(*callers)).collect(),
         }
     }
 
@@ -177,35 +186,54 @@ impl Way {
 
     async fn round(&mut self, options: &Options, upstream: &Nginx) -> Result<()> {
         let alone = self.load(1, options.seconds).await?;
-        self.alone.push(alone.quantile_ms(0.5).unwrap_or_default());
-        let mut own = CpuMeter::of(self.pids.clone());
-        let mut behind = CpuMeter::of(upstream.pids());
-        let (before, behind_before) = (own.read(), behind.read());
-        let begun = Instant::now();
-        let many = self.load(options.callers, options.seconds).await?;
-        let took = begun.elapsed().as_secs_f64();
-        let (used, behind_used) = (own.read() - before, behind.read() - behind_before);
-        self.cpu.ran += used.ran;
-        self.cpu.waited += used.waited;
-        self.upstream_cpu.ran += behind_used.ran;
-        self.calls += many.len() as u64;
-        self.many.push(many.quantile_ms(0.5).unwrap_or_default());
-        self.per_second.push(many.len() as f64 / took);
-        progress(&format!(
-            "{}: {:.3} ms alone, {:.0}/s with {} callers",
-            self.name,
-            alone.quantile_ms(0.5).unwrap_or_default(),
-            many.len() as f64 / took,
-            options.callers
-        ));
+        let alone = alone.quantile_ms(0.5).unwrap_or_default();
+        progress(&format!("{}: {alone:.3} ms alone", self.name));
+        self.alone.push(alone);
+        for n in 0..self.many.len() {
+            let mut own = CpuMeter::of(self.pids.clone());
+            let mut behind = CpuMeter::of(upstream.pids());
+            let (before, behind_before) = (own.read(), behind.read());
+            let begun = Instant::now();
+            let called = self.load(self.many[n].callers, options.seconds).await?;
+            let took = begun.elapsed().as_secs_f64();
+            let (used, behind_used) = (own.read() - before, behind.read() - behind_before);
+            let many = &mut self.many[n];
+            many.cpu.ran += used.ran;
+            many.cpu.waited += used.waited;
+            many.upstream_cpu.ran += behind_used.ran;
+            many.calls += called.len() as u64;
+            many.p50.push(called.quantile_ms(0.5).unwrap_or_default());
+            let per_second = called.len() as f64 / took;
+            many.per_second.push(per_second);
+            let (name, callers) = (self.name, many.callers);
+            progress(&format!("{name}: {per_second:.0}/s with {callers} callers"));
+        }
         Ok(())
+    }
+
+    fn figures(&self) -> Value {
+        let many: Vec<Value> = self.many.iter().map(Many::figures).collect();
+        json!({"p50_ms_alone": median(&self.alone).map(rounded), "many": many})
+    }
+}
+
+impl Many {
+    fn of(callers: usize) -> Self {
+        Self {
+            callers,
+            p50: Vec::new(),
+            per_second: Vec::new(),
+            cpu: Cpu::default(),
+            upstream_cpu: Cpu::default(),
+            calls: 0,
+        }
     }
 
     fn figures(&self) -> Value {
         let of = |values: &[f64]| median(values).map(rounded);
         let per_call = |secs: f64| rounded(secs * 1e6 / self.calls.max(1) as f64);
         json!({
-            "p50_ms_alone": of(&self.alone), "p50_ms_many": of(&self.many),
+            "callers": self.callers, "p50_ms": of(&self.p50),
             "calls_per_s": of(&self.per_second), "calls_per_s_by_round": self.per_second,
             "cpu_us_per_call": per_call(self.cpu.ran),
             "upstream_cpu_us_per_call": per_call(self.upstream_cpu.ran),
@@ -280,7 +308,8 @@ async fn measure(options: &Options) -> Result<Report> {
     unsafe { std::env::set_var("HALLKEEPER__SERVER__WORKERS", options.workers.to_string()) };
     let ours = options.launch.start(&data, &sqlite_in(&data))?;
     let office = Office::enter(ours.addr()?, &data).await?;
-    let key = channel(&office, upstream.addr, options.callers).await?;
+    let most = options.callers.iter().copied().max().unwrap_or(1);
+    let key = channel(&office, upstream.addr, most).await?;
     let mut ways = [
         Way::new(
             "direct",
@@ -288,19 +317,27 @@ async fn measure(options: &Options) -> Result<Report> {
             "/orders/17?full=1",
             "x",
             Vec::new(),
+            &options.callers,
         ),
-        Way::new("nginx", proxy.addr, "/orders/17?full=1", "x", proxy.pids()),
+        Way::new(
+            "nginx",
+            proxy.addr,
+            "/orders/17?full=1",
+            "x",
+            proxy.pids(),
+            &options.callers,
+        ),
         Way::new(
             "ours",
             office.addr,
             "/gateway/bench/v1/orders/17?full=1",
             &key,
             vec![ours.pid()],
+            &options.callers,
         ),
     ];
     for way in &ways {
-        way.load(options.callers, Duration::from_millis(300))
-            .await?;
+        way.load(most, Duration::from_millis(300)).await?;
     }
     for _ in 0..options.rounds {
         for way in &mut ways {
@@ -308,18 +345,21 @@ async fn measure(options: &Options) -> Result<Report> {
         }
     }
     let (history, counted) = recorded(&office).await?;
-    let of = |n: usize, values: fn(&Way) -> &[f64]| median(values(&ways[n])).unwrap_or_default();
-    let added = of(2, |way| &way.alone) - of(0, |way| &way.alone);
-    let added_by_nginx = of(1, |way| &way.alone) - of(0, |way| &way.alone);
-    let share = of(2, |way| &way.per_second) / of(1, |way| &way.per_second);
+    let [direct, nginx, own] = &ways;
+    let alone = |way: &Way| median(&way.alone).unwrap_or_default();
+    let per_second = |many: &Many| median(&many.per_second).unwrap_or_default();
+    let pairs = own.many.iter().zip(&nginx.many);
+    let shares = pairs.map(|(own, nginx)| rounded(per_second(own) / per_second(nginx)));
+    let shares: Vec<f64> = shares.collect();
     report.put("workers", json!(options.workers));
     report.put("callers", json!(options.callers));
     for way in &ways {
         report.put(way.name, way.figures());
     }
-    report.put("added_p50_ms", json!(rounded(added)));
-    report.put("added_p50_ms_by_nginx", json!(rounded(added_by_nginx)));
-    report.put("throughput_of_nginx", json!(rounded(share)));
+    let added = |way| json!(rounded(alone(way) - alone(direct)));
+    report.put("added_p50_ms", added(own));
+    report.put("added_p50_ms_by_nginx", added(nginx));
+    report.put("throughput_of_nginx", json!(shares));
     report.put("calls_in_the_history", json!(history));
     report.put("calls_counted", json!(counted));
     report.expect(history > 0 && counted >= history, || {
