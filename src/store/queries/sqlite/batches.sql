@@ -4,8 +4,9 @@
 -- thread and needs no way back from half of it, and outside a transaction it is its own: done or
 -- not done. It fails if not every head stands where its step begins, and then writes nothing.
 --
--- What most batches have nothing of has a view of its own, into which nothing is inserted then: a
--- statement that joins a list prepares a table in memory for it, empty or not.
+-- What most batches have nothing of has a view of its own, whose trigger looks first whether there is
+-- anything to do: a statement that joins a list prepares a table in memory for it, empty or not, and
+-- so does one that inserts what it selects into a view.
 --
 -- Lists are parsed once, not once per row and column: `jsonb_each` gives rows that need no parsing,
 -- and `limit -1 offset 0` keeps the select around it from asking for the row again with each column.
@@ -35,8 +36,8 @@ begin
         row ->> 'body'
     from (select value as row from jsonb_each(new.events) limit -1 offset 0);
 
-    insert into keys_of_batch select new.keys where new.keys <> '[]';
-    insert into crossing_of_batch select new.crossing where new.crossing <> '[]';
+    insert into keys_of_batch values (new.keys);
+    insert into crossing_of_batch values (new.crossing);
 
     -- Those that leave a window stand before those that come to one. Its number, and the day and
     -- instant of its issue, stay as first written. SQLite writes an entry of an index again, and so a
@@ -71,20 +72,12 @@ begin
         service_secs = excluded.service_secs, stars = excluded.stars,
         rated_at = excluded.rated_at, body = excluded.body;
 
-    insert into filed_of_batch
-    select new.filed
-    where exists (
-        select 1
-        from jsonb_each(new.filed) as row
-        join tickets on tickets.hall = row.value ->> 'hall' and tickets.id = row.value ->> 'id'
-        where tickets.day <> row.value ->> 'day'
-            or tickets.person is not row.value ->> 'person'
-    );
-
-    insert into items_of_batch select new.items where new.items <> '[]';
+    insert into filed_of_batch values (new.filed);
+    insert into items_of_batch values (new.items);
 end;
 
 create temp trigger write_keys instead of insert on keys_of_batch
+when new.keys <> '[]'
 begin
     insert into idempotency (stream, key, fingerprint, first_seq, count, at)
     select
@@ -95,6 +88,7 @@ end;
 
 -- Tickets that go to another window leave theirs first; the upsert says where they go.
 create temp trigger write_crossing instead of insert on crossing_of_batch
+when new.crossing <> '[]'
 begin
     update tickets set state = 'waiting'
     from jsonb_each(new.crossing) as row
@@ -105,6 +99,13 @@ begin
 end;
 
 create temp trigger write_filed instead of insert on filed_of_batch
+when exists (
+    select 1
+    from jsonb_each(new.filed) as row
+    join tickets on tickets.hall = row.value ->> 'hall' and tickets.id = row.value ->> 'id'
+    where tickets.day <> row.value ->> 'day'
+        or tickets.person is not row.value ->> 'person'
+)
 begin
     update tickets set day = row.value ->> 'day', person = row.value ->> 'person'
     from jsonb_each(new.filed) as row
@@ -117,6 +118,7 @@ begin
 end;
 
 create temp trigger write_items instead of insert on items_of_batch
+when new.items <> '[]'
 begin
     insert into items (
         kind, id, state, hall, department, person, about, topic, subject, rank, opened_at, due_at,
