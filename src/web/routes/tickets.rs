@@ -15,11 +15,12 @@ use rules::identity::{
     Holder, HolderClass, IdentityFault, IdentityKind, mask_name, mask_number, tags_are_valid,
 };
 use rules::ids::{HallId, ServiceId, Tag, TicketId, Token, WindowId};
+use rules::name::Name;
 use rules::ticket::{BookedTime, Channel};
 use rules::time::Timestamp;
 use rules::{Event, Refusal};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::store::records::HallTicket;
@@ -29,8 +30,8 @@ use crate::web::auth::random_hex;
 use crate::web::body::Body;
 use crate::web::caller::Caller;
 use crate::web::error::{Problem, ProblemBody};
+use crate::web::routes::answer;
 use crate::web::routes::ticket_lists::{row, zone_of};
-use crate::web::routes::{answer, fields};
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -279,12 +280,7 @@ async fn issue(
                     tracing::warn!(%cause, "a number to invite by is not kept");
                 }
             }
-            let response = HttpResponse::Created();
-            Ok(answer(
-                response,
-                done.replayed,
-                &issued_body(&done, estimate)?,
-            ))
+            issued(&done, estimate)
         }
         Err(SubmitError::Refused(Refusal::AlreadyIssued { ticket })) => {
             if is_visitors(channel) && !holds(&handle, ticket, person).await {
@@ -382,41 +378,61 @@ pub(super) async fn estimate(
         .flatten()
 }
 
-fn issued_body(done: &Done, estimate: Option<WaitEstimate>) -> Result<Value, Problem> {
-    let Some(face) = &done.ticket else {
-        // The day has ended since the first answer: what the journal says of the ticket is left.
-        return done
-            .recorded
-            .iter()
-            .find_map(|one| match &one.event {
-                Event::TicketIssued(t) => Some(json!({
-                    "id": t.ticket, "number": t.number, "service": t.service, "state": "waiting",
-                    "ahead": t.ahead, "token": t.token, "issued_at": one.at.rfc3339_utc(), "seq": one.seq,
-                })),
-                _ => None,
-            })
-            .ok_or_else(Problem::unavailable);
-    };
-    Ok(slip(face, estimate, done.seq))
+fn issued(done: &Done, estimate: Option<WaitEstimate>) -> Result<HttpResponse, Problem> {
+    let response = HttpResponse::Created();
+    if let Some(face) = &done.ticket {
+        let body = Issued::of(face, estimate, done.seq);
+        return Ok(answer(response, done.replayed, &body));
+    }
+    // The day has ended since the first answer: what the journal says of the ticket is left.
+    let journalled = done.recorded.iter().find_map(|one| match &one.event {
+        Event::TicketIssued(t) => Some(json!({
+            "id": t.ticket, "number": t.number, "service": t.service, "state": "waiting",
+            "ahead": t.ahead, "token": t.token, "issued_at": one.at.rfc3339_utc(), "seq": one.seq,
+        })),
+        _ => None,
+    });
+    let body = journalled.ok_or_else(Problem::unavailable)?;
+    Ok(answer(response, done.replayed, &body))
 }
 
-/// The answer with the five things that stand on a slip.
-fn slip(face: &TicketFace, estimate: Option<WaitEstimate>, seq: u64) -> Value {
-    let mut body = fields(face);
-    body.insert("estimate".into(), json!(estimate));
-    body.insert("token".into(), json!(face.token));
-    body.insert("seq".into(), json!(seq));
-    body.insert(
-        "slip".into(),
-        json!({
-            "windows": face.window_names,
-            "service": face.service_name,
-            "number": face.number,
-            "ahead": face.ahead,
-            "qr": format!("/t/{}", face.token),
-        }),
-    );
-    Value::Object(body)
+/// The answer to who takes a number.
+#[derive(Serialize)]
+struct Issued<'a> {
+    #[serde(flatten)]
+    ticket: &'a TicketFace,
+    estimate: Option<WaitEstimate>,
+    token: &'a str,
+    seq: u64,
+    slip: Slip<'a>,
+}
+
+/// The five things that stand on a slip.
+#[derive(Serialize)]
+struct Slip<'a> {
+    windows: &'a [Name],
+    service: Option<&'a Name>,
+    number: &'a str,
+    ahead: Option<u64>,
+    qr: String,
+}
+
+impl<'a> Issued<'a> {
+    fn of(ticket: &'a TicketFace, estimate: Option<WaitEstimate>, seq: u64) -> Self {
+        Self {
+            ticket,
+            estimate,
+            token: &ticket.token,
+            seq,
+            slip: Slip {
+                windows: &ticket.window_names,
+                service: ticket.service_name.as_ref(),
+                number: &ticket.number,
+                ahead: ticket.ahead,
+                qr: format!("/t/{}", ticket.token),
+            },
+        }
+    }
 }
 
 /// A second check-in of one appointment prints the same ticket again.
@@ -430,7 +446,7 @@ async fn again(handle: &HallHandle, ticket: TicketId) -> Result<HttpResponse, Pr
         .flatten();
     let (face, seq) = found.ok_or_else(Problem::unavailable)?;
     let estimate = estimate(handle, &face.service, face.ahead).await;
-    Ok(HttpResponse::Ok().json(slip(&face, estimate, seq)))
+    Ok(HttpResponse::Ok().json(Issued::of(&face, estimate, seq)))
 }
 
 pub(super) fn unknown_ticket() -> Problem {
@@ -462,10 +478,7 @@ async fn show(
         .await
         .flatten();
     if let Some(face) = live {
-        let estimate = estimate(&handle, &face.service, face.ahead).await;
-        let mut body = fields(&face);
-        body.insert("estimate".into(), json!(estimate));
-        return Ok(HttpResponse::Ok().json(body));
+        return Ok(HttpResponse::Ok().json(Expected::of(&handle, Some(&face)).await));
     }
     let zone = zone_of(&handle).await?;
     let kept = app
@@ -483,6 +496,31 @@ async fn show(
     )))
 }
 
+/// A ticket, as far as the hall still knows it, and how long it will probably wait.
+#[derive(Serialize)]
+struct Expected<'a> {
+    #[serde(flatten)]
+    ticket: Option<&'a TicketFace>,
+    estimate: Option<WaitEstimate>,
+}
+
+impl<'a> Expected<'a> {
+    async fn of(handle: &HallHandle, ticket: Option<&'a TicketFace>) -> Self {
+        let estimate = match ticket {
+            Some(face) => estimate(handle, &face.service, face.ahead).await,
+            None => None,
+        };
+        Self { ticket, estimate }
+    }
+}
+
+/// The answer to a command on a ticket.
+#[derive(Serialize)]
+struct Changed<'a> {
+    ticket: Expected<'a>,
+    seq: u64,
+}
+
 async fn ticket_command(
     caller: &Caller,
     body: &Body,
@@ -495,18 +533,11 @@ async fn ticket_command(
         key: caller.key(body)?,
     };
     let done = handle.submit(submit).await?;
-    let mut face = done.ticket.as_ref().map(fields).unwrap_or_default();
-    if let Some(ticket) = &done.ticket {
-        face.insert(
-            "estimate".into(),
-            json!(estimate(handle, &ticket.service, ticket.ahead).await),
-        );
-    }
-    Ok(answer(
-        HttpResponse::Ok(),
-        done.replayed,
-        &json!({"ticket": face, "seq": done.seq}),
-    ))
+    let body = Changed {
+        ticket: Expected::of(handle, done.ticket.as_ref()).await,
+        seq: done.seq,
+    };
+    Ok(answer(HttpResponse::Ok(), done.replayed, &body))
 }
 
 /// Cancels a waiting ticket.
