@@ -17,7 +17,7 @@ use tokio::time::{Instant, Interval, interval};
 /// Sockets written to before others on this thread have their turn.
 const SLICE: usize = 128;
 
-/// How often heartbeats are looked for.
+/// Heartbeats are looked for so long after the pass before.
 const TICK: Duration = Duration::from_millis(250);
 
 /// What the pump serves.
@@ -94,6 +94,9 @@ impl Pump {
     /// Serves a slice; the pass goes on in the next one. What happened while a pass was interrupted
     /// may concern those it served first, so another one follows.
     fn pass(&self, tick: &mut Interval, place: &mut Place, task: &mut Context<'_>) {
+        if place.next == 0 {
+            tick.reset();
+        }
         while tick.poll_tick(task).is_ready() {}
         let now = Instant::now();
         let mut written = 0;
