@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, SetClock, list, own_address};
+use crate::harness::{CHINA, Client, Server, SetClock, list, own_address};
 use crate::webdriver::Browser;
 
 const HALL: &str = "H1";
@@ -527,7 +527,7 @@ async fn a_board_tells_of_notices_emergencies_hours_and_its_own_zone() {
         return;
     };
     let server = Server::start().await;
-    let admin = server.hall(HALL, 4).await;
+    let admin = server.hall_in(CHINA, HALL, 4).await;
     let week = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let day = json!([{"from": "00:01", "to": "00:02"}]);
     let hours: serde_json::Map<_, _> = week

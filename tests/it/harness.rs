@@ -20,6 +20,24 @@ pub use self::live::Live;
 /// Nothing the tests wait for takes longer, also on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The zone of China.
+pub const CHINA: &str = "Asia/Shanghai";
+
+/// Where a server's clock is told what time it is, if a test sets it.
+const CLOCK: &str = "FAKETIME_TIMESTAMP_FILE";
+
+/// A hall there does not meet the end of its day during a test.
+pub fn zone_where_it_is_noon() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let hour = since.expect("a clock after 1970").as_secs() / 3600 % 24;
+    // The names of these zones count westward.
+    match 12 - hour as i64 {
+        0 => "Etc/UTC".to_owned(),
+        east if east > 0 => format!("Etc/GMT-{east}"),
+        west => format!("Etc/GMT+{}", -west),
+    }
+}
+
 /// An address on this machine that nobody else takes, also while nobody listens there: outside the
 /// ports that the kernel gives to outgoing connections, and never told twice.
 pub fn own_address() -> SocketAddr {
@@ -95,7 +113,7 @@ impl SetClock {
         let file = self.file().display().to_string();
         let settings = [
             ("LD_PRELOAD", self.library.as_str()),
-            ("FAKETIME_TIMESTAMP_FILE", &file),
+            (CLOCK, &file),
             ("FAKETIME_NO_CACHE", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
             ("DONT_FAKE_MONOTONIC", "1"),
@@ -250,8 +268,17 @@ impl Server {
     }
 
     /// A hall with services 社保 (`S1`, prefix B) and 收费 (`S2`, prefix F), and windows 1 to
-    /// `windows` that serve both; open, windows still closed.
+    /// `windows` that serve both; open, windows still closed. It is about noon there, unless the
+    /// test sets the clock: then it stands in China.
     pub async fn hall(&self, id: &str, windows: u32) -> Client {
+        match self.settings.iter().any(|(name, _)| name == CLOCK) {
+            true => self.hall_in(CHINA, id, windows).await,
+            false => self.hall_in(&zone_where_it_is_noon(), id, windows).await,
+        }
+    }
+
+    /// Such a hall in that time zone, whatever time it is there.
+    pub async fn hall_in(&self, zone: &str, id: &str, windows: u32) -> Client {
         let admin = self.admin();
         let windows: Vec<Value> = (1..=windows)
             .map(|n| json!({"id": n.to_string(), "services": ["S1", "S2"]}))
@@ -259,7 +286,7 @@ impl Server {
         let hall = json!({
             "id": id,
             "name": {"zh": "政务服务中心", "en": "Service center"},
-            "time_zone": "Asia/Shanghai",
+            "time_zone": zone,
             "services": [
                 {"id": "S1", "name": {"zh": "社保", "en": "Social security"}, "prefix": "B", "digits": 3},
                 {"id": "S2", "name": {"zh": "收费", "en": "Payment"}, "prefix": "F", "digits": 3},

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::desk_page::FAULTS;
 use crate::desks::enter;
-use crate::harness::{Client, Server, text};
+use crate::harness::{CHINA, Client, Server, text};
 use crate::ops::{at_now, channel};
 use crate::webdriver::Browser;
 
@@ -13,7 +13,7 @@ const HALL: &str = "H1";
 const SIZES: [(u32, u32); 2] = [(1366, 768), (1920, 1080)];
 
 async fn at_operations(browser: &Browser, server: Server) -> (Server, Client) {
-    let admin = server.hall(HALL, 3).await;
+    let admin = server.hall_in(CHINA, HALL, 3).await;
     server.person("zhao", "engineer", &["*"]).await;
     browser.resize(1366, 768).await;
     enter(browser, &server, "zhao", "/ops").await;

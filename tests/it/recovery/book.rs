@@ -11,7 +11,7 @@ use awc::http::Method;
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection as _};
 
-use crate::harness::{Answer, Client, Server};
+use crate::harness::{Answer, Client, Server, zone_where_it_is_noon};
 
 /// Halls that are busy at the same time.
 pub(super) const HALLS: usize = 3;
@@ -577,17 +577,5 @@ impl Seen {
             }
         }
         Ok(())
-    }
-}
-
-/// A hall there does not meet the end of its day during a test.
-fn zone_where_it_is_noon() -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let hour = since.expect("a clock after 1970").as_secs() / 3600 % 24;
-    // The names of these zones count westward.
-    match 12 - hour as i64 {
-        0 => "Etc/UTC".to_owned(),
-        east if east > 0 => format!("Etc/GMT-{east}"),
-        west => format!("Etc/GMT+{}", -west),
     }
 }

@@ -1,5 +1,6 @@
 //! Data received and pushed by agreement: D04, F01, F04, F07, H01, H03, and A08 in `pushes`.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -243,10 +244,12 @@ pub(super) async fn a_hall_streams_or_sends_on_schedule_and_figures_carry_their_
     engineer.get("/feeds/b").await.refused(403, "forbidden");
 }
 
-/// Seconds from now to the next such time of day in Shanghai, tomorrow's, so that it never lies behind.
+/// Seconds from now to such a time of day in Shanghai: of the day that was tomorrow when it was first
+/// asked, so that it never lies behind and is one day for all who ask.
 pub(super) fn until_daily(hour: i64, minute: i64) -> i64 {
+    static MIDNIGHT: OnceLock<i64> = OnceLock::new();
     let now = super::now().millis() / 1000 + 8 * 3600;
-    let midnight = now - now.rem_euclid(86_400) + 86_400;
+    let midnight = MIDNIGHT.get_or_init(|| now - now.rem_euclid(86_400) + 86_400);
     midnight + hour * 3600 + minute * 60 + 1 - now
 }
 

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{FULL_NAME, ID_CARD, PHONE, appointment};
-use crate::harness::{Server, list, text};
+use crate::harness::{CHINA, Server, list, text};
 
 /// AC-A05-1
 #[actix_web::test]
@@ -107,7 +107,7 @@ fn with_check_digit(digits: &str) -> String {
 #[actix_web::test]
 async fn an_appointment_scanned_twice_gives_one_ticket_and_prints_it_again() {
     let server = Server::start().await;
-    let admin = server.hall("H1", 1).await;
+    let admin = server.hall_in(CHINA, "H1", 1).await;
     let kiosk = server.device("kiosk", "kiosk", "H1").await;
     let wish = |booked: Value| json!({"service": "S1", "appointment": booked});
     let scan = wish(appointment("AP1", 15, 45));

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     HALL, ID_CARD, SOCIAL_CODE, booking_code, issued, open_kiosk, scan, step_is, traces_of,
 };
-use crate::harness::{Server, list};
+use crate::harness::{CHINA, Server, list};
 use crate::print_bridge::{Bridge, PAPER_OUT, Printer, WELL};
 use crate::webdriver::Browser;
 
@@ -42,7 +42,7 @@ async fn a_card_or_code_is_read_at_any_step_and_leaves_no_trace() {
         return;
     };
     let server = Server::start().await;
-    let admin = server.hall(HALL, 3).await;
+    let admin = server.hall_in(CHINA, HALL, 3).await;
     let printer = Printer::start().await;
     let bridge = Bridge::start(&format!("tcp:{}", printer.address), &server.base);
     let port = bridge.base.rsplit(':').next().unwrap();

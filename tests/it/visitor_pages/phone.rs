@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     HALL, ID_CARD, SOCIAL_CODE, booking_code, issued, open_kiosk, scan, step_is, traces_of,
 };
-use crate::harness::{Server, list, text};
+use crate::harness::{CHINA, Server, list, text};
 use crate::webdriver::Browser;
 
 /// A page that may not keep a socket, as some messengers do to pages in the background; and a phone that notes each
@@ -197,7 +197,7 @@ async fn a_visitor_scans_the_halls_code_and_takes_a_number_on_the_phone() {
         return;
     };
     let server = Server::start().await;
-    let admin = server.hall(HALL, 1).await;
+    let admin = server.hall_in(CHINA, HALL, 1).await;
     let page = format!("{}/take/{HALL}", server.base);
     browser.resize(390, 844).await;
     browser.open(&page).await;
@@ -249,7 +249,7 @@ async fn a_code_read_after_a_refusal_has_nothing_of_the_visitor_before() {
         return;
     };
     let server = Server::start().await;
-    let admin = server.hall(HALL, 1).await;
+    let admin = server.hall_in(CHINA, HALL, 1).await;
     browser.resize(1920, 1080).await;
     open_kiosk(&browser, &server, &admin, "").await;
     scan(&browser, ID_CARD).await;
