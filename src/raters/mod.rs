@@ -337,9 +337,9 @@ impl Raters {
         }
         row.state = Progress::Answered.name().to_owned();
         row.answered_at = Some(now);
+        self.record(&row, Ok(now)).await;
         self.records.put_invitation(&row).await?;
         lock(&self.asked).remove(&(row.hall.clone(), row.ticket));
-        self.record(&row, Ok(now)).await;
         Ok(Some(Progress::Answered))
     }
 
@@ -420,6 +420,7 @@ impl Raters {
             row.state = progress.name().to_owned();
             row.reason = reason.map(str::to_owned);
             row.next_at = (progress == Progress::Texting).then_some(now);
+            self.record(&row, Err("no_answer")).await;
             self.records.put_invitation(&row).await?;
             if let Some(next) = row.next_at {
                 lock(&self.texting).insert(key.clone(), next);
@@ -431,14 +432,13 @@ impl Raters {
                 state = row.state,
                 "the rater did not answer"
             );
-            self.record(&row, Err("no_answer")).await;
         }
         lock(&self.asked).remove(&key);
         Ok(())
     }
 
     /// One invitation is one call of the raters' channel: answered, or failed. Kept by its id, it
-    /// counts once.
+    /// counts once; told before the invitation moves on, it counts also when the process ends between.
     async fn record(&self, row: &InvitationRow, answered: Result<Timestamp, &str>) {
         let now = answered.unwrap_or_else(|_| self.answer_by(row));
         let call = NewCall {
