@@ -1,8 +1,8 @@
 //! Connections to what stands behind a channel: opened in time, used again, and gone with their owner.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-/// An idle connection is used again within this time: servers close theirs after 5 s or later.
+/// An idle connection is used again within this time, and closed after it: servers close theirs after
+/// 5 s or later.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// Largest head of an answer, and of what is read ahead.
@@ -129,7 +130,10 @@ where
 /// Connections of one thread to one upstream: no more than calls were under way at once.
 pub(super) struct Pool<B> {
     address: Address,
-    idle: RefCell<VecDeque<(Instant, Link<B>)>>,
+    /// The one used last at the end.
+    idle: RefCell<Vec<(Instant, Link<B>)>>,
+    /// Whether a task closes those that are idle for too long.
+    swept: Cell<bool>,
 }
 
 impl<B> Pool<B>
@@ -142,13 +146,14 @@ where
         Self {
             address,
             idle: RefCell::default(),
+            swept: Cell::new(false),
         }
     }
 
     /// The connection that was used last, if it stands.
     pub(super) fn idle(&self) -> Option<Link<B>> {
         let mut idle = self.idle.borrow_mut();
-        while let Some((since, link)) = idle.pop_back() {
+        while let Some((since, link)) = idle.pop() {
             if since.elapsed() >= IDLE {
                 idle.clear();
                 return None;
@@ -170,14 +175,25 @@ where
     }
 
     /// Takes a connection back whose answer was read to its end.
-    pub(super) fn keep(&self, mut link: Link<B>) {
-        let mut idle = self.idle.borrow_mut();
+    pub(super) fn keep(self: &Rc<Self>, mut link: Link<B>) {
         link.used = true;
-        let now = Instant::now();
-        idle.push_back((now, link));
-        let old = |entry: &(Instant, Link<B>)| now - entry.0 >= IDLE;
-        while idle.front().is_some_and(old) {
-            idle.pop_front();
+        self.idle.borrow_mut().push((Instant::now(), link));
+        if !self.swept.replace(true) {
+            actix_web::rt::spawn(Self::sweep(Rc::downgrade(self)));
+        }
+    }
+
+    /// Closes what is idle for too long, until nothing is idle.
+    async fn sweep(pool: Weak<Self>) {
+        loop {
+            tokio::time::sleep(IDLE).await;
+            let Some(pool) = pool.upgrade() else { return };
+            let mut idle = pool.idle.borrow_mut();
+            idle.retain(|(since, _)| since.elapsed() < IDLE);
+            if idle.is_empty() {
+                idle.shrink_to_fit();
+                return pool.swept.set(false);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Calls that go through, and those that are refused at the door.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use awc::http::Method;
 use futures_util::future::join_all;
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use super::upstream::{Manner, OK, Upstream};
 use super::{call, calls, channel, connect, face, last, raw, read_until, set_up};
-use crate::harness::{Client, Server, text};
+use crate::harness::{Client, PATIENCE, Server, text};
 
 /// A02, F02: a call goes through as it came, without the key and what belongs to one connection; the
 /// answer comes back, and the history has it, masked.
@@ -271,7 +271,8 @@ async fn connections_are_used_again_and_replaced_when_they_are_gone() {
     assert!(found.iter().all(|call| call["result"] == "ok"), "{found:?}");
 }
 
-/// A hundred calls at a time go over the same hundred connections again and again.
+/// A hundred calls at a time go over the same hundred connections again and again, which are closed
+/// when nobody calls any more.
 #[actix_web::test]
 async fn as_many_connections_are_kept_as_calls_were_under_way() {
     let server = Server::start_with(&[("HALLKEEPER__SERVER__WORKERS", "1")], &[]).await;
@@ -287,6 +288,11 @@ async fn as_many_connections_are_kept_as_calls_were_under_way() {
     }
     let connections = upstream.connections.get();
     assert!(connections <= 100, "{connections} connections");
+    let limit = Instant::now() + PATIENCE;
+    while upstream.open.get() > 0 {
+        assert!(Instant::now() < limit, "{} stand", upstream.open.get());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// A HEAD request has the length and no body, 204 and 304 have neither.

@@ -17,6 +17,8 @@ pub(super) struct Upstream {
     /// Requests as they came, head and body.
     pub(super) heard: Rc<RefCell<Vec<String>>>,
     pub(super) connections: Rc<Cell<usize>>,
+    /// Those of them that stand.
+    pub(super) open: Rc<Cell<usize>>,
     serving: tokio::task::JoinHandle<()>,
 }
 
@@ -67,17 +69,25 @@ impl Upstream {
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let heard = Rc::<RefCell<Vec<String>>>::default();
         let connections = Rc::<Cell<usize>>::default();
-        let (told, counted) = (Rc::clone(&heard), Rc::clone(&connections));
+        let open = Rc::<Cell<usize>>::default();
+        let (told, counted, standing) =
+            (Rc::clone(&heard), Rc::clone(&connections), Rc::clone(&open));
         let serving = actix_web::rt::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.set(counted.get() + 1);
                 let (told, tls) = (Rc::clone(&told), tls.clone());
+                let standing = Rc::clone(&standing);
                 actix_web::rt::spawn(async move {
-                    let Some(tls) = tls else {
-                        return treat(stream, manner, &told).await;
+                    standing.set(standing.get() + 1);
+                    let treated = async {
+                        let Some(tls) = tls else {
+                            return treat(stream, manner, &told).await;
+                        };
+                        let stream = tls.accept(stream).await.ok()?;
+                        treat(stream, manner, &told).await
                     };
-                    let stream = tls.accept(stream).await.ok()?;
-                    treat(stream, manner, &told).await
+                    treated.await;
+                    standing.set(standing.get() - 1);
                 });
             }
         });
@@ -85,6 +95,7 @@ impl Upstream {
             url,
             heard,
             connections,
+            open,
             serving,
         }
     }
