@@ -22,7 +22,7 @@ fn read(format: &Format, log: &[u8], piece: usize) -> (Report, Vec<String>) {
     let mut import = import(format);
     let mut ids = Vec::new();
     let mut each = |line: &rules::channels::access_log::Line<'_>| {
-        ids.push(line.id.to_string());
+        ids.push(line.id.text());
         ControlFlow::Continue(())
     };
     for piece in log.chunks(piece) {
@@ -343,7 +343,8 @@ fn every_line_of_the_recorded_log_is_a_call_that_may_be_kept() {
         96
     );
     let first = &calls[0];
-    assert!(first.id.starts_with("L0000000001-"), "{}", first.id);
+    // A log that was imported by an earlier build tells nothing new.
+    assert_eq!(first.id, "L0000000001-9ce6df90f0ab2089");
     assert_eq!(
         (first.caller.as_str(), first.status),
         ("83.149.9.0", Some(200))

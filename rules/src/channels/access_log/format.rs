@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memchr2;
+
 use super::{json, time};
 use crate::channels::tally::{Measured, Outcome};
 use crate::name::Lang;
@@ -345,18 +347,19 @@ impl Pattern {
 /// Where a literal begins. One that begins with a quotation mark ends a quoted value, in which a mark
 /// behind a backslash stands for itself.
 fn find(text: &[u8], literal: &[u8]) -> Option<usize> {
-    let (first, quoted) = (literal[0], literal[0] == b'"');
+    let (first, others) = literal.split_first()?;
+    let escape = if *first == b'"' { b'\\' } else { *first };
     let mut at = 0;
-    while at < text.len() {
-        if quoted && text[at] == b'\\' {
+    loop {
+        at += memchr2(*first, escape, text.get(at..)?)?;
+        if text[at] != *first {
             at += 2;
-        } else if text[at] == first && text[at..].starts_with(literal) {
+        } else if text[at + 1..].starts_with(others) {
             return Some(at);
         } else {
             at += 1;
         }
     }
-    None
 }
 
 /// How the lines of a log are written.
