@@ -14,11 +14,14 @@ use std::time::Duration;
 
 use actors::ports::{Answer, Append, Head, PortError, Rejected, Store, StreamId};
 use anyhow::{Context as _, bail, ensure};
+use futures_util::TryStreamExt as _;
 use rules::machine::Recorded;
+use sqlx::query::Query;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions,
+    SqliteQueryResult, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, Either, Executor as _, Sqlite, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::store::batch::{Plan, Used};
@@ -48,6 +51,9 @@ const ROWS_WAITING: usize = 1024;
 
 /// Connections for reading. Reads are short; more would only compete for the page cache.
 const READERS: u32 = 4;
+
+/// A statement that only SQLite is told.
+pub(super) type SqliteStatement = Query<'static, Sqlite, SqliteArguments>;
 
 /// SQLite has one writer at a time. Those of this process queue here in fair order instead of
 /// polling for the file's lock. Holds the lock file for as long as anything writes.
@@ -346,14 +352,30 @@ async fn write_batch(
     let filed: Vec<_> = rows.tickets.iter().map(FiledRow::of).collect();
     let statement = sqlx::query("insert into batches values ($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(steps)
-        .bind(owner)
+        .bind(owner.to_owned())
         .bind(json(&rows.events)?)
         .bind(json(&rows.keys)?)
         .bind(crossing.to_owned())
         .bind(tickets)
         .bind(json(&filed)?)
         .bind(json(&rows.items)?);
-    Ok(statement.execute(writer).await.map(drop))
+    Ok(carry_out(statement, writer).await.map(drop))
+}
+
+/// Carries out a statement that returns no rows, and tells of it as soon as it is done. `execute` also
+/// waits until the database's thread has put the statement away: for a lone command that is up to two
+/// more changes of context.
+pub(super) async fn carry_out(
+    statement: SqliteStatement,
+    connection: &mut SqliteConnection,
+) -> Result<SqliteQueryResult, sqlx::Error> {
+    let mut results = connection.fetch_many(statement);
+    while let Some(result) = results.try_next().await? {
+        if let Either::Left(done) = result {
+            return Ok(done);
+        }
+    }
+    Ok(SqliteQueryResult::default())
 }
 
 /// Whether the database wrote nothing because of what stands there: a head, or a used key.

@@ -9,8 +9,9 @@ use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::conditions::Conditions;
-use super::db::{Fields, SqliteStatement, Statement, json};
+use super::db::{Fields, Statement, json};
 use super::{PAGE_MAX, Records, StoreError};
+use crate::store::sqlite::SqliteStatement;
 
 /// Calls read at a time by whoever counts them.
 const COUNT_PAGE: u32 = 2000;

@@ -10,14 +10,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::pool::{Pool, PoolOptions};
-use sqlx::sqlite::SqliteArguments;
 use sqlx::{
-    Any, AnyConnection, AnyPool, Connection as _, Database, Executor as _, Row as _, Sqlite,
+    Any, AnyConnection, AnyPool, Connection as _, Database, Executor as _, Row as _,
     SqliteConnection, SqlitePool, query::Query,
 };
 
 use super::StoreError;
-use crate::store::sqlite::{BUSY_TIMEOUT, CACHE_SIZE, CHECKPOINT_PAGES, Turn};
+use crate::store::sqlite::{
+    BUSY_TIMEOUT, CACHE_SIZE, CHECKPOINT_PAGES, SqliteStatement, Turn, carry_out,
+};
 
 /// Connections at most; more would only compete with the journal's.
 const CONNECTIONS: u32 = 6;
@@ -26,9 +27,6 @@ const CONNECTIONS: u32 = 6;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) type Statement<'q> = Query<'q, Any, AnyArguments>;
-
-/// A statement that only SQLite is told.
-pub(super) type SqliteStatement = Query<'static, Sqlite, SqliteArguments>;
 
 #[derive(Clone)]
 pub(super) struct Db {
@@ -121,7 +119,7 @@ impl Db {
         transaction(pool, async |connection: &mut SqliteConnection| {
             let (mut added, mut last) = (0, 0);
             for statement in statements {
-                let done = statement.execute(&mut *connection).await;
+                let done = carry_out(statement, connection).await;
                 let done = done.map_err(broken)?;
                 added += done.rows_affected();
                 last = done.last_insert_rowid();
