@@ -162,6 +162,19 @@ fn combined_and_common_lines_say_who_what_and_when() {
     assert_eq!(call, None);
 }
 
+/// A mark behind a backslash ends nothing, and a backslash may be the last byte there is.
+#[test]
+fn a_line_that_breaks_off_in_a_quoted_value_is_no_call() {
+    let format = Format::combined();
+    let line = br#"1.2.3.4 - - [02/Nov/2026:09:00:01 +0800] "GET / HTTP/1.1" 200 12 "a\"b" "c\\""#;
+    assert!(format.read(line).is_ok());
+    let referer = line.len() - r#""a\"b" "c\\""#.len();
+    for end in referer + 1..line.len() {
+        let cut = String::from_utf8_lossy(&line[..end]);
+        assert!(format.read(&line[..end]).is_err(), "{cut}");
+    }
+}
+
 #[test]
 fn json_lines_of_nginx_are_read_with_texts_and_numbers() {
     let format = Format::nginx_json();
