@@ -23,6 +23,7 @@ use actors::clock::SystemClock;
 use actors::desk::{Desk, SubmitError, Submitted};
 use actors::journal::Journal;
 use actors::ports::{Clock as _, IdempotencyKey, PortError, StreamId};
+use futures_util::future::join_all;
 use rules::alerts::facts;
 use rules::alerts::subject::{Subject, SubjectKind};
 use rules::channels::feed::batch::RECORDS_MAX;
@@ -534,13 +535,10 @@ impl FactSource for FeedSource {
     fn facts(&self) -> Answer {
         let all = self.0.all();
         Box::pin(async move {
-            let mut found = Vec::new();
-            for holder in all {
-                // One that is being rebuilt is asked again at the next pass, with all the others.
-                let read = holder.desk.read(facts::batch::facts);
-                found.extend(read.await?);
-            }
-            Some(found)
+            let reads = all.iter().map(|one| one.desk.read(facts::batch::facts));
+            let found: Option<Vec<_>> = join_all(reads).await.into_iter().collect();
+            // One that is being rebuilt is asked again at the next pass, with all the others.
+            Some(found?.into_iter().flatten().collect())
         })
     }
 
