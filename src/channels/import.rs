@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use clap::Args;
 use rules::channels::Limits;
 use rules::channels::NewCall;
+use rules::channels::access_log::import::BAD_LINES_MAX;
 use rules::channels::access_log::{Counts, Format, Import, Line, Report};
 use rules::ids::ChannelId;
 use tokio::sync::mpsc;
@@ -32,7 +33,7 @@ const SHORT_LINE: usize = 128;
 /// Pieces that are read ahead.
 const AHEAD: usize = 2;
 
-/// Lines of a table that are printed; `--json` has them all.
+/// Lines of a table, and bad lines, that are printed; `--json` has more.
 const SHOWN: usize = 10;
 
 #[derive(Args)]
@@ -240,9 +241,12 @@ fn print(options: &Options, report: &Report, new: u64) -> Result<(), Failure> {
     if let (Some(p50), Some(p95)) = (report.times.p50_ms, report.times.p95_ms) {
         text += &format!("\nmedian {p50} ms, 95th percentile {p95} ms\n");
     }
-    for bad in &report.bad_lines {
-        let why = serde_json::to_value(bad)?;
-        text += &format!("line {}: {}\n", why["line"], why["reason"]["en"]);
+    for bad in report.bad_lines.iter().take(SHOWN) {
+        text += &format!("line {}: {}\n", bad.number, bad.fault);
+    }
+    let more = report.bad.saturating_sub(SHOWN as u64);
+    if more > 0 {
+        text += &format!("{more} more bad lines; --json lists the first {BAD_LINES_MAX}\n");
     }
     // Whoever closed the pipe has read enough.
     let _ = std::io::stdout().write_all(text.as_bytes());

@@ -103,7 +103,10 @@ fn what_is_no_call_is_listed_and_what_cannot_be_asked_is_refused() {
     let name = file.to_str().unwrap();
     let told = succeeds(&run(folder.path(), "", &["import", "calls", name]));
     assert!(told.starts_with("3 lines: 2 calls, 1 bad"), "{told}");
-    assert!(told.contains("line 2: "), "{told}");
+    assert!(
+        told.contains("\nline 2: it leaves the format at remote_addr\n"),
+        "{told}"
+    );
     let odd = ["import", "calls", name, "--format", "$nothing"];
     assert!(fails(&run(folder.path(), "", &odd), 2).contains("--format"));
     let nowhere = ["import", "calls", name, "--channel", "none"];
@@ -115,6 +118,12 @@ fn what_is_no_call_is_listed_and_what_cannot_be_asked_is_refused() {
     assert!(told.starts_with("2 lines: 0 calls, 2 bad"), "{told}");
     assert!(!told.contains("by status"), "{told}");
     assert!(fails(&rubbish, 2).contains("no line is written as"));
+    // A wrong file does not fill the terminal.
+    std::fs::write(&file, "nonsense\n".repeat(60)).unwrap();
+    let rubbish = run(folder.path(), "", &["import", "calls", name]);
+    let told = String::from_utf8_lossy(&rubbish.stdout).into_owned();
+    assert_eq!(told.matches("it leaves the format").count(), 10, "{told}");
+    assert!(told.contains("\n50 more bad lines; --json "), "{told}");
     let missing = ["import", "calls", "missing.txt"];
     assert!(fails(&run(folder.path(), "", &missing), 2).contains("missing.txt"));
 }
