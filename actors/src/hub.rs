@@ -10,9 +10,11 @@
 //! second and not fifty. While many frames gather, the window is longer, and begins with the first
 //! of them in place of the last write.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
 
@@ -78,12 +80,10 @@ struct Log {
     /// `steps.len()` newest frames; the last is `head`.
     steps: VecDeque<Bytes>,
     snapshot: Option<(u64, Bytes)>,
-    /// The frames last handed out together: first number, last number, all in one. Most followers
-    /// stand at the same place and share it.
-    together: Option<(u64, u64, Bytes)>,
     snapshot_wanted: bool,
-    followers: Vec<Option<Waker>>,
-    free: Vec<usize>,
+    followers: usize,
+    /// Wakes whoever has looked since the last change: a task once, however many cursors it has.
+    waiting: Vec<Waker>,
 }
 
 impl Log {
@@ -92,33 +92,56 @@ impl Log {
     }
 
     /// The frames from `next` to the last one shown, as one piece.
-    fn frames_from(&mut self, next: u64) -> Bytes {
+    fn frames_from(&self, next: u64) -> Bytes {
         let first = (next - self.tail()) as usize;
         let last = (self.shown - self.tail()) as usize;
-        if first == last {
-            return self.steps[first].clone();
-        }
-        if let Some((from, to, all)) = &self.together
-            && (*from, *to) == (next, self.shown)
-        {
-            return all.clone();
-        }
         let frames: Vec<&[u8]> = self.steps.range(first..=last).map(Bytes::as_ref).collect();
-        let all = Bytes::from(frames.concat());
-        self.together = Some((next, self.shown, all.clone()));
-        all
+        Bytes::from(frames.concat())
     }
 
-    /// Who waits for news. Each is woken once and leaves its waker again when it looks.
-    fn waiting(&mut self) -> Vec<Waker> {
-        self.followers.iter_mut().filter_map(Option::take).collect()
+    fn wait(&mut self, waker: &Waker) {
+        if !self
+            .waiting
+            .last()
+            .is_some_and(|last| last.will_wake(waker))
+        {
+            self.waiting.push(waker.clone());
+        }
+    }
+}
+
+/// The frames last handed out on a thread. Most followers stand at the same place and are served in
+/// one pass: they take what their neighbour took, without the topic's lock and without a count of
+/// owners that the threads would pull from each other with every screen.
+struct Handed {
+    topic: Weak<Topic>,
+    /// The topic's count of changes then, and who is woken by the next one.
+    changes: u64,
+    waker: Waker,
+    first: u64,
+    last: u64,
+    frames: Bytes,
+}
+
+thread_local! {
+    static HANDED: RefCell<Option<Handed>> = const { RefCell::new(None) };
+}
+
+impl Handed {
+    /// The frames, and the last one's number, if they are what follows here.
+    fn next(&self, topic: &Arc<Topic>, next: u64) -> Option<(u64, Bytes)> {
+        let fits = self.first == next && std::ptr::eq(self.topic.as_ptr(), Arc::as_ptr(topic));
+        fits.then(|| (self.last, self.frames.clone()))
+    }
+
+    fn with<T>(look: impl FnOnce(&Self) -> Option<T>) -> Option<T> {
+        HANDED.with_borrow(|handed| handed.as_ref().and_then(look))
     }
 }
 
 /// A subscriber's place in a topic.
 pub struct Cursor {
     topic: Arc<Topic>,
-    seat: usize,
     place: Place,
     /// The count of changes when the waker was left, and whom it wakes.
     seen: Option<(u64, Waker)>,
@@ -158,7 +181,7 @@ impl Topic {
 
     fn wake(&self, mut log: MutexGuard<'_, Log>) {
         self.changes.fetch_add(1, Ordering::Release);
-        let waiting = log.waiting();
+        let waiting = mem::take(&mut log.waiting);
         drop(log);
         waiting.into_iter().for_each(Waker::wake);
     }
@@ -166,16 +189,12 @@ impl Topic {
     /// A new subscriber; it goes on after `since` if the log still has what followed.
     pub fn follow(self: &Arc<Self>, since: Option<u64>) -> Cursor {
         let mut log = self.log();
-        let seat = log.free.pop().unwrap_or_else(|| {
-            log.followers.push(None);
-            log.followers.len() - 1
-        });
+        log.followers += 1;
         let known = since.filter(|seq| *seq > 0 && *seq <= log.shown && *seq + 1 >= log.tail());
         let from = log.head;
         drop(log);
         Cursor {
             topic: Arc::clone(self),
-            seat,
             place: known.map_or(Place::NeedsSnapshot { from }, |seq| Place::At(seq + 1)),
             seen: None,
         }
@@ -183,8 +202,7 @@ impl Topic {
 
     /// How many follow the topic.
     pub fn followers(&self) -> usize {
-        let log = self.log();
-        log.followers.len() - log.free.len()
+        self.log().followers
     }
 }
 
@@ -204,18 +222,14 @@ impl Cursor {
 
     /// Hands out every frame that is due, and keeps the waker for the next.
     pub fn poll(&mut self, task: &TaskContext<'_>, out: &mut Vec<Bytes>) -> Found {
-        // A socket looks again after every write, when there is mostly nothing new.
         let changes = self.topic.changes.load(Ordering::Acquire);
-        if let (Place::At(_), Some((seen, waker))) = (&self.place, &self.seen)
-            && *seen == changes
-            && waker.will_wake(task.waker())
+        if self.has_seen(changes, task.waker()) || self.joins_neighbour(changes, task.waker(), out)
         {
             return Found::UpToDate;
         }
         let mut log = self.topic.log();
         let changes = self.topic.changes.load(Ordering::Acquire);
-        self.seen = Some((changes, task.waker().clone()));
-        log.followers[self.seat] = Some(task.waker().clone());
+        log.wait(task.waker());
         if let Place::At(next) = self.place
             && next < log.tail()
         {
@@ -238,24 +252,77 @@ impl Cursor {
             out.push(frame.clone());
             self.place = Place::At(seq + 1);
         }
-        if let Place::At(next) = self.place
-            && next <= log.shown
-        {
-            out.push(log.frames_from(next));
-            self.place = Place::At(log.shown + 1);
+        let due = match self.place {
+            Place::At(next) if next <= log.shown => {
+                let (last, frames) = Handed::with(|handed| handed.next(&self.topic, next))
+                    .filter(|(last, _)| *last == log.shown)
+                    .unwrap_or_else(|| (log.shown, log.frames_from(next)));
+                Some((next, last, frames))
+            }
+            _ => None,
+        };
+        drop(log);
+        if let Some((first, last, frames)) = due {
+            out.push(frames.clone());
+            self.place = Place::At(last + 1);
+            HANDED.set(Some(Handed {
+                topic: Arc::downgrade(&self.topic),
+                changes,
+                waker: task.waker().clone(),
+                first,
+                last,
+                frames,
+            }));
         }
+        self.saw(changes, task.waker());
         Found::UpToDate
+    }
+
+    /// A socket looks again after every write, when there is mostly nothing new.
+    fn has_seen(&self, changes: u64, waker: &Waker) -> bool {
+        let (Place::At(_), Some((seen, known))) = (&self.place, &self.seen) else {
+            return false;
+        };
+        *seen == changes && known.will_wake(waker)
+    }
+
+    fn saw(&mut self, changes: u64, waker: &Waker) {
+        match &mut self.seen {
+            Some((seen, known)) if known.will_wake(waker) => *seen = changes,
+            seen => *seen = Some((changes, waker.clone())),
+        }
+    }
+
+    /// Takes what a neighbour took since the last change. That one has left the waker of both.
+    fn joins_neighbour(&mut self, changes: u64, waker: &Waker, out: &mut Vec<Bytes>) -> bool {
+        let Place::At(next) = self.place else {
+            return false;
+        };
+        let found = Handed::with(|handed| {
+            let current = handed.changes == changes && handed.waker.will_wake(waker);
+            current.then(|| handed.next(&self.topic, next)).flatten()
+        });
+        let Some((last, frames)) = found else {
+            return false;
+        };
+        out.push(frames);
+        self.place = Place::At(last + 1);
+        self.saw(changes, waker);
+        true
     }
 }
 
 impl Drop for Cursor {
     fn drop(&mut self) {
         let mut log = self.topic.log();
-        log.followers[self.seat] = None;
-        log.free.push(self.seat);
-        if matches!(self.place, Place::NeedsSnapshot { .. }) {
-            // It may have been the one to ask for the snapshot that the others wait for.
+        log.followers -= 1;
+        // It may have been the one to ask for the snapshot that the others wait for.
+        let asked = matches!(self.place, Place::NeedsSnapshot { .. });
+        if asked {
             log.snapshot_wanted = false;
+        }
+        // Its waker stays with those that wait, so that tasks long gone are not kept for ever.
+        if asked || log.waiting.len() > 2 * log.followers {
             self.topic.wake(log);
         }
     }

@@ -1,5 +1,8 @@
 //! Frames: no gap but by a snapshot, gathered but never held back, one slow screen costs nobody.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context as TaskContext, Wake, Waker};
 use std::time::Duration;
 
 use actix::prelude::{Actor, Addr, Context, Handler, Message};
@@ -330,6 +333,101 @@ fn a_screen_that_leaves_before_it_asked_for_the_snapshot_leaves_the_asking_to_an
         assert_eq!(patient.now().await, []);
         drop(hasty);
         assert_eq!(told(&patient.next().await), [("snapshot", 1)]);
+    });
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Bell {
+    fn waker() -> (Arc<Self>, Waker) {
+        let bell = Arc::new(Self::default());
+        (Arc::clone(&bell), Waker::from(bell))
+    }
+
+    fn rung(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn in_all(frames: &[bytes::Bytes]) -> usize {
+    frames.iter().map(|frames| frames.len()).sum()
+}
+
+#[test]
+fn screens_that_one_task_serves_wake_it_once_and_all_get_the_frames() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        for seq in 1..=9 {
+            desk.publish(seq).await;
+        }
+        let topic = desk.tree.topic("steps").await;
+        let (bell, waker) = Bell::waker();
+        let task = TaskContext::from_waker(&waker);
+        let (other_bell, other_waker) = Bell::waker();
+        let other_task = TaskContext::from_waker(&other_waker);
+        let mut first = topic.follow(Some(9));
+        let mut neighbours: Vec<_> = (0..10).map(|_| topic.follow(Some(9))).collect();
+        let mut behind = topic.follow(Some(7));
+        let mut elsewhere = topic.follow(Some(9));
+        let mut found = Vec::new();
+        for round in 1..=3 {
+            for cursor in neighbours.iter_mut().chain([&mut first, &mut behind]) {
+                cursor.poll(&task, &mut found);
+            }
+            elsewhere.poll(&other_task, &mut found);
+            assert_eq!((bell.rung(), other_bell.rung()), (round - 1, round - 1));
+            desk.publish(9 + round as u64).await;
+            assert_eq!((bell.rung(), other_bell.rung()), (round, round));
+        }
+        found.clear();
+        // Who is served first leaves before the next step; its neighbours are woken all the same.
+        first.poll(&task, &mut found);
+        let step = in_all(&found);
+        assert!(step > 0);
+        drop(first);
+        for cursor in neighbours.iter_mut().chain([&mut behind]) {
+            found.clear();
+            cursor.poll(&task, &mut found);
+            assert_eq!(in_all(&found), step);
+        }
+        let rung = bell.rung();
+        desk.publish(13).await;
+        assert_eq!(bell.rung(), rung + 1);
+    });
+}
+
+#[test]
+fn those_who_come_and_go_at_a_silent_topic_are_not_kept() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        desk.publish(1).await;
+        let topic = desk.tree.topic("steps").await;
+        let mut staying = topic.follow(Some(1));
+        let (bell, waker) = Bell::waker();
+        staying.poll(&TaskContext::from_waker(&waker), &mut Vec::new());
+        let gone: Vec<_> = (0..100)
+            .map(|_| {
+                let (bell, waker) = Bell::waker();
+                let mut cursor = topic.follow(Some(1));
+                cursor.poll(&TaskContext::from_waker(&waker), &mut Vec::new());
+                Arc::downgrade(&bell)
+            })
+            .collect();
+        let kept = gone.iter().filter(|bell| bell.strong_count() > 0).count();
+        assert!(kept <= 2, "{kept} are kept");
+        // The one that stays may be woken in vain, but is never forgotten.
+        staying.poll(&TaskContext::from_waker(&waker), &mut Vec::new());
+        let rung = bell.rung();
+        desk.publish(2).await;
+        assert_eq!(bell.rung(), rung + 1);
     });
 }
 
