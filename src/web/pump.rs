@@ -6,13 +6,16 @@
 //! A socket joins when it is sure that nothing waits in front of it (see `screen_socket`), and
 //! leaves by itself when the kernel takes no more.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use tokio::time::{Instant, Interval, interval};
+use futures_util::task::AtomicWaker;
+use tokio::time::{Instant, interval};
 
 /// Sockets written to before others on this thread have their turn.
 const SLICE: usize = 128;
@@ -40,8 +43,28 @@ type Member = Weak<RefCell<dyn Pumped>>;
 #[derive(Default)]
 struct Pump {
     members: RefCell<Vec<Member>>,
-    /// Whom to wake; none before the first member.
-    waker: RefCell<Option<Waker>>,
+    /// From the first member on.
+    running: Cell<bool>,
+    news: Arc<News>,
+}
+
+/// What the members' topics wake: the pump's task, which learns by it that this was not merely its own
+/// turn to go on.
+#[derive(Default)]
+struct News {
+    due: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for News {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.due.store(true, Ordering::Release);
+        self.task.wake();
+    }
 }
 
 thread_local! {
@@ -52,9 +75,7 @@ thread_local! {
 pub(super) fn join(member: Member) {
     PUMP.with(|pump| {
         pump.members.borrow_mut().push(member);
-        if pump.waker.borrow().is_none() {
-            // Until its first pass has left a waker, a second member must not start a second one.
-            *pump.waker.borrow_mut() = Some(Waker::noop().clone());
+        if !pump.running.replace(true) {
             actix_web::rt::spawn(Rc::clone(pump).run());
         }
     });
@@ -63,66 +84,54 @@ pub(super) fn join(member: Member) {
 
 /// Has the sockets of this thread looked at soon.
 pub(super) fn wake() {
-    PUMP.with(|pump| {
-        if let Some(waker) = &*pump.waker.borrow() {
-            waker.wake_by_ref();
-        }
-    });
-}
-
-/// Where a pass stands.
-#[derive(Default)]
-struct Place {
-    next: usize,
-    interrupted: bool,
+    PUMP.with(|pump| pump.news.wake_by_ref());
 }
 
 impl Pump {
     async fn run(self: Rc<Self>) {
         let mut tick = interval(TICK);
-        let mut place = Place::default();
+        let mut next = 0;
+        let news = Waker::from(Arc::clone(&self.news));
         poll_fn(|task| {
-            if !matches!(&*self.waker.borrow(), Some(known) if known.will_wake(task.waker())) {
-                *self.waker.borrow_mut() = Some(task.waker().clone());
+            self.news.task.register(task.waker());
+            if next == 0 {
+                self.news.due.store(false, Ordering::Release);
+                tick.reset();
             }
-            self.pass(&mut tick, &mut place, task);
+            while tick.poll_tick(task).is_ready() {}
+            next = self.slice(next, &mut Context::from_waker(&news));
+            // What happened since a pass began may concern those it served first.
+            if next > 0 || self.news.due.load(Ordering::Acquire) {
+                task.waker().wake_by_ref();
+            }
             Poll::<()>::Pending
         })
         .await;
     }
 
-    /// Serves a slice; the pass goes on in the next one. What happened while a pass was interrupted
-    /// may concern those it served first, so another one follows.
-    fn pass(&self, tick: &mut Interval, place: &mut Place, task: &mut Context<'_>) {
-        if place.next == 0 {
-            tick.reset();
-        }
-        while tick.poll_tick(task).is_ready() {}
+    /// Serves a slice, and says where the next one begins; 0 when all were served.
+    fn slice(&self, mut next: usize, news: &mut Context<'_>) -> usize {
         let now = Instant::now();
         let mut written = 0;
-        while let Some(member) = self.member(place.next) {
+        while let Some(member) = self.member(next) {
             let pumping = member
                 .upgrade()
-                .map_or(Pumping::Left, |member| member.borrow_mut().pump(task, now));
+                .map_or(Pumping::Left, |member| member.borrow_mut().pump(news, now));
             match pumping {
                 Pumping::Left => {
-                    self.members.borrow_mut().swap_remove(place.next);
+                    self.members.borrow_mut().swap_remove(next);
                 }
-                Pumping::NothingDue => place.next += 1,
+                Pumping::NothingDue => next += 1,
                 Pumping::Written => {
-                    place.next += 1;
+                    next += 1;
                     written += 1;
                 }
             }
             if written == SLICE {
-                place.interrupted = true;
-                return task.waker().wake_by_ref();
+                return next;
             }
         }
-        if place.interrupted {
-            task.waker().wake_by_ref();
-        }
-        *place = Place::default();
+        0
     }
 
     fn member(&self, at: usize) -> Option<Member> {
