@@ -196,21 +196,16 @@ impl Hall {
     /// The tickets that the events touch, as they will be: what the journal's projections store.
     pub fn preview(&self, recorded: &[Recorded]) -> Vec<Ticket> {
         let mut ahead = self.clone_touched(recorded);
-        let mut touched = BTreeMap::new();
+        // The end of a day takes those away that are no longer open.
+        let mut ended = BTreeMap::new();
         for one in recorded {
-            ahead.apply(one);
             if matches!(one.event, Event::DayEnded { .. }) {
-                touched.extend(
-                    ahead
-                        .tickets
-                        .iter()
-                        .map(|(id, ticket)| (*id, ticket.clone())),
-                );
-            } else if let Some(ticket) = one.event.ticket().and_then(|id| ahead.ticket(id)) {
-                touched.insert(ticket.id, ticket.clone());
+                ended.extend(ahead.tickets.clone());
             }
+            ahead.apply(one);
         }
-        touched.into_values().collect()
+        ended.append(&mut ahead.tickets);
+        ended.into_values().collect()
     }
 
     /// A hall with only those tickets that the events touch.
