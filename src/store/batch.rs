@@ -29,7 +29,7 @@ pub(super) struct Used {
 }
 
 /// A stream's head moves from `before` to `last`, if it stands there in this epoch.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Step<'a> {
     pub(super) stream: &'a str,
     pub(super) epoch: i64,
@@ -81,8 +81,8 @@ impl<'a> Plan<'a> {
     }
 
     /// The steps of these streams only.
-    pub(super) fn steps_of(&self, streams: &HashSet<String>) -> Vec<&Step<'a>> {
-        let steps = self.steps.iter();
+    pub(super) fn steps_of(&self, streams: &HashSet<String>) -> Vec<Step<'a>> {
+        let steps = self.steps.iter().copied();
         steps.filter(|step| streams.contains(step.stream)).collect()
     }
 

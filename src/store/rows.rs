@@ -22,22 +22,22 @@ pub(super) struct KeyQuestion<'a> {
 
 #[derive(Serialize)]
 pub(super) struct EventRow<'a> {
-    stream: &'a str,
-    seq: u64,
-    at: i64,
-    kind: &'static str,
-    by: &'a str,
-    body: &'a str,
+    pub(super) stream: &'a str,
+    pub(super) seq: u64,
+    pub(super) at: i64,
+    pub(super) kind: &'static str,
+    pub(super) by: &'a str,
+    pub(super) body: &'a str,
 }
 
 #[derive(Serialize)]
 pub(super) struct KeyRow<'a> {
-    stream: &'a str,
-    key: &'a str,
-    fingerprint: &'a str,
-    first_seq: u64,
-    count: u64,
-    at: i64,
+    pub(super) stream: &'a str,
+    pub(super) key: &'a str,
+    pub(super) fingerprint: &'a str,
+    pub(super) first_seq: u64,
+    pub(super) count: u64,
+    pub(super) at: i64,
 }
 
 #[derive(Serialize)]
@@ -80,60 +80,46 @@ impl<'a> ItemRow<'a> {
     }
 }
 
-/// What a ticket is found by that seldom changes, for the statement of SQLite that writes it only
-/// where it does.
-#[derive(Serialize)]
-pub(super) struct FiledRow<'a> {
-    hall: &'a str,
-    id: u64,
-    day: &'a str,
-    person: Option<&'a str>,
-}
-
-impl<'a> FiledRow<'a> {
-    pub(super) fn of(ticket: &'a TicketRow<'_>) -> Self {
-        Self {
-            hall: ticket.hall,
-            id: ticket.id,
-            day: &ticket.day,
-            person: ticket.person.as_deref(),
-        }
-    }
-}
-
 #[derive(Serialize)]
 pub(super) struct TicketRow<'a> {
-    hall: &'a str,
-    id: u64,
-    day: String,
-    issued_day: String,
-    number: &'a str,
-    round: u32,
-    service: &'a str,
-    state: &'static str,
-    window: Option<&'a str>,
-    clerk: Option<&'a str>,
-    channel: Channel,
-    class: Option<HolderClass>,
-    green: Option<u32>,
-    tags: String,
-    holder_kind: Option<IdentityKind>,
-    name_masked: Option<Cow<'a, str>>,
-    id_masked: Option<Cow<'a, str>>,
-    phone_masked: Option<Cow<'a, str>>,
-    person: Option<Cow<'a, str>>,
-    appointment: Option<Cow<'a, str>>,
-    issued_at: i64,
-    first_called_at: Option<i64>,
-    started_at: Option<i64>,
-    ended_at: Option<i64>,
-    calls: u32,
-    requeues: u32,
-    wait_secs: Option<u64>,
-    service_secs: Option<u64>,
-    stars: Option<u8>,
-    rated_at: Option<i64>,
-    body: String,
+    pub(super) hall: &'a str,
+    pub(super) id: u64,
+    pub(super) day: String,
+    pub(super) issued_day: String,
+    pub(super) number: &'a str,
+    pub(super) round: u32,
+    pub(super) service: &'a str,
+    pub(super) state: &'static str,
+    pub(super) window: Option<&'a str>,
+    pub(super) clerk: Option<&'a str>,
+    pub(super) channel: Channel,
+    pub(super) class: Option<HolderClass>,
+    pub(super) green: Option<u32>,
+    pub(super) tags: String,
+    pub(super) holder_kind: Option<IdentityKind>,
+    pub(super) name_masked: Option<Cow<'a, str>>,
+    pub(super) id_masked: Option<Cow<'a, str>>,
+    pub(super) phone_masked: Option<Cow<'a, str>>,
+    pub(super) person: Option<Cow<'a, str>>,
+    pub(super) appointment: Option<Cow<'a, str>>,
+    pub(super) issued_at: i64,
+    pub(super) first_called_at: Option<i64>,
+    pub(super) started_at: Option<i64>,
+    pub(super) ended_at: Option<i64>,
+    pub(super) calls: u32,
+    pub(super) requeues: u32,
+    pub(super) wait_secs: Option<u64>,
+    pub(super) service_secs: Option<u64>,
+    pub(super) stars: Option<u8>,
+    pub(super) rated_at: Option<i64>,
+    pub(super) body: String,
+}
+
+/// A batch of one event, the ticket that it concerns, and its key if it has one.
+pub(super) struct Lone<'a> {
+    pub(super) event: &'a EventRow<'a>,
+    pub(super) key: Option<&'a KeyRow<'a>>,
+    pub(super) ticket: &'a TicketRow<'a>,
 }
 
 /// The keys to look up; empty when the batch has none.
@@ -179,6 +165,18 @@ impl<'a> Rows<'a> {
             tickets,
             items: item_rows(passed()),
         })
+    }
+
+    /// The rows of most commands that come alone.
+    pub(super) fn lone(&self) -> Option<Lone<'_>> {
+        match (&*self.events, &*self.tickets, &*self.items) {
+            ([event], [ticket], []) => Some(Lone {
+                event,
+                key: self.keys.first(),
+                ticket,
+            }),
+            _ => None,
+        }
     }
 
     /// Whether a hall has two tickets at windows among the rows. Then one may enter a window that
@@ -316,6 +314,11 @@ fn plain(text: Option<&str>) -> Option<Cow<'_, str>> {
 /// JSON of what is to be stored. It cannot fail for the types stored here.
 pub(super) fn json(value: &impl Serialize) -> Result<String, PortError> {
     serde_json::to_string(value).map_err(|error| PortError::Unavailable(error.to_string()))
+}
+
+/// The name of what is one of several, as JSON has it.
+pub(super) fn word(value: &impl Serialize) -> Result<String, PortError> {
+    Ok(json(value)?.trim_matches('"').to_owned())
 }
 
 /// Sequence number, time, author and body of an event.

@@ -24,10 +24,10 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, Either, Executor as _, Sqlite, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::store::batch::{Plan, Used};
+use crate::store::batch::{Plan, Step, Used};
 use crate::store::rows::{
-    EventFields, FiledRow, KeyFields, Rows, json, key_questions, number, recorded, signed,
-    unavailable, used,
+    EventFields, KeyFields, Lone, Rows, json, key_questions, number, recorded, signed, unavailable,
+    used, word,
 };
 
 /// Older ones may corrupt a write-ahead log that several connections share.
@@ -298,13 +298,13 @@ async fn commit_whole(
 ) -> Result<Option<Vec<Result<(), Rejected>>>, PortError> {
     let plan = Plan::of(batch, &[]);
     let streams = plan.steps().iter().map(|s| s.stream.to_owned()).collect();
-    let steps = json(&plan.steps())?;
+    let steps = plan.steps().to_vec();
     let results = plan.settle(&streams);
     if results.iter().any(Result::is_err) {
         // What cannot be appended may still be a repeat: an append without events asks just that.
         return Ok(None);
     }
-    match write_batch(writer, owner, steps, &Rows::of(batch, &results)?).await? {
+    match write_batch(writer, owner, &steps, &Rows::of(batch, &results)?).await? {
         Ok(()) => Ok(Some(results)),
         Err(error) if says_no(&error) => Ok(None),
         Err(error) => Err(not_written(error)),
@@ -328,9 +328,9 @@ async fn commit_what_may_pass(
     let used = used_keys(writer, batch).await?;
     let plan = Plan::of(batch, &used);
     let standing = standing_heads(writer, owner, &plan).await?;
-    let steps = json(&plan.steps_of(&standing))?;
+    let steps = plan.steps_of(&standing);
     let results = plan.settle(&standing);
-    write_batch(writer, owner, steps, &Rows::of(batch, &results)?)
+    write_batch(writer, owner, &steps, &Rows::of(batch, &results)?)
         .await?
         .map_err(unavailable("could not write"))?;
     sqlx::query("commit")
@@ -344,22 +344,83 @@ async fn commit_what_may_pass(
 async fn write_batch(
     writer: &mut SqliteConnection,
     owner: &str,
-    steps: String,
+    steps: &[Step<'_>],
     rows: &Rows<'_>,
 ) -> Result<Result<(), sqlx::Error>, PortError> {
+    let statement = match (steps, rows.lone()) {
+        ([step], Some(lone)) => lone_append(owner, step, &lone)?,
+        _ => whole_batch(owner, steps, rows)?,
+    };
+    Ok(carry_out(statement, writer).await.map(drop))
+}
+
+fn whole_batch(
+    owner: &str,
+    steps: &[Step<'_>],
+    rows: &Rows<'_>,
+) -> Result<SqliteStatement, PortError> {
     let tickets = json(&rows.tickets)?;
     let crossing = if rows.may_cross { &tickets } else { "[]" };
-    let filed: Vec<_> = rows.tickets.iter().map(FiledRow::of).collect();
-    let statement = sqlx::query("insert into batches values ($1, $2, $3, $4, $5, $6, $7, $8)")
-        .bind(steps)
-        .bind(owner.to_owned())
-        .bind(json(&rows.events)?)
-        .bind(json(&rows.keys)?)
-        .bind(crossing.to_owned())
-        .bind(tickets)
-        .bind(json(&filed)?)
-        .bind(json(&rows.items)?);
-    Ok(carry_out(statement, writer).await.map(drop))
+    Ok(
+        sqlx::query("insert into batches values (?, ?, ?, ?, ?, ?, ?)")
+            .bind(json(&steps)?)
+            .bind(owner.to_owned())
+            .bind(json(&rows.events)?)
+            .bind(json(&rows.keys)?)
+            .bind(crossing.to_owned())
+            .bind(tickets)
+            .bind(json(&rows.items)?),
+    )
+}
+
+fn lone_append(
+    owner: &str,
+    step: &Step<'_>,
+    lone: &Lone<'_>,
+) -> Result<SqliteStatement, PortError> {
+    let Lone { event, key, ticket } = lone;
+    Ok(sqlx::query(include_str!("queries/sqlite/lone_append.sql"))
+        .bind(owner)
+        .bind(step.epoch)
+        .bind(signed(step.before))
+        .bind(signed(event.seq))
+        .bind(event.at)
+        .bind(event.kind)
+        .bind(event.by)
+        .bind(event.body)
+        .bind(key.map(|key| key.key))
+        .bind(key.map(|key| key.fingerprint))
+        .bind(ticket.hall)
+        .bind(signed(ticket.id))
+        .bind(&ticket.day)
+        .bind(&ticket.issued_day)
+        .bind(ticket.number)
+        .bind(ticket.round)
+        .bind(ticket.service)
+        .bind(ticket.state)
+        .bind(ticket.window)
+        .bind(ticket.clerk)
+        .bind(word(&ticket.channel)?)
+        .bind(ticket.class.as_ref().map(word).transpose()?)
+        .bind(ticket.green)
+        .bind(&ticket.tags)
+        .bind(ticket.holder_kind.as_ref().map(word).transpose()?)
+        .bind(ticket.name_masked.as_deref())
+        .bind(ticket.id_masked.as_deref())
+        .bind(ticket.phone_masked.as_deref())
+        .bind(ticket.person.as_deref())
+        .bind(ticket.appointment.as_deref())
+        .bind(ticket.issued_at)
+        .bind(ticket.first_called_at)
+        .bind(ticket.started_at)
+        .bind(ticket.ended_at)
+        .bind(ticket.calls)
+        .bind(ticket.requeues)
+        .bind(ticket.wait_secs.map(signed))
+        .bind(ticket.service_secs.map(signed))
+        .bind(ticket.stars)
+        .bind(ticket.rated_at)
+        .bind(&ticket.body))
 }
 
 /// Carries out a statement that returns no rows, and tells of it as soon as it is done. `execute` also

@@ -2,14 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use actors::ports::{PortError, Rejected};
+use actors::ports::{Append, PortError, Rejected};
+use hallkeeper::store::open;
 use hallkeeper::store::records::{HallTicket, StoreError, TicketFilter, TicketSort};
+use rules::identity::{Holder, HolderClass};
 use rules::ids::{TicketId, WindowId};
-use rules::ticket::{Ticket, TicketState};
+use rules::ticket::{BookedTime, Channel, Rating, Ticket, TicketState};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
 
 use super::{
-    Bench, Hall, commit, commit_one, day, events, holder, ids, read, records, ticket, told,
+    Bench, Hall, bench, commit, commit_one, day, events, holder, ids, read, records, start, ticket,
+    told,
 };
+use crate::harness::Folder;
 
 on_databases! {
     a_window_goes_from_one_ticket_to_the_next_within_a_batch,
@@ -124,6 +130,108 @@ async fn a_ticket_is_read_back_as_it_was_written(bench: Bench) {
         Ok(Some(written))
     );
     assert_eq!(records.ticket(&hall.id, TicketId(2)).await, Ok(None));
+}
+
+/// A lone append has a statement of its own in SQLite.
+#[tokio::test]
+async fn alone_or_in_company_a_ticket_is_written_alike() {
+    let folder = Folder::new();
+    let stores = open("sqlite", folder.path()).await.expect("a store");
+    let bench = bench(&stores);
+    let alone = Hall::taken(&bench, "H1").await;
+    let among_others = Hall::taken(&bench, "H2").await;
+    let other = Hall::taken(&bench, "H3").await;
+    for (seq, version) in (1..).zip(versions_of_a_ticket()) {
+        let keyed = |hall: &Hall| Append {
+            tickets: vec![version.clone()],
+            ..match seq % 2 {
+                0 => hall.keyed(&events(seq..=seq), &format!("key {seq}")),
+                _ => hall.append(&events(seq..=seq)),
+            }
+        };
+        commit_one(&bench, keyed(&alone)).await;
+        let batch = vec![keyed(&among_others), other.with(seq, vec![ticket(seq)])];
+        assert_eq!(commit(&bench, batch).await, [Ok(()), Ok(())]);
+        for (table, of_hall) in [
+            ("tickets", "hall"),
+            ("events", "stream"),
+            ("idempotency", "stream"),
+            ("heads", "stream"),
+        ] {
+            let written = rows(&folder, table, of_hall, "H1").await;
+            assert_eq!(written, rows(&folder, table, of_hall, "H2").await, "{seq}");
+            assert!(!written.is_empty() || (table, seq) == ("idempotency", 1));
+        }
+    }
+}
+
+/// Each differs from the one before in many columns.
+fn versions_of_a_ticket() -> Vec<Ticket> {
+    let appointment = Some(BookedTime {
+        number: "Y20261102-7".into(),
+        from: start(),
+        to: start().plus_secs(1800),
+        booked_at: None,
+    });
+    let waiting = ticket(1);
+    let known = Ticket {
+        holder: Some(Holder {
+            class: HolderClass::Agent,
+            phone_masked: Some("138****0000".into()),
+            ..holder("p1")
+        }),
+        tags: BTreeSet::from(["elderly".parse().expect("a tag")]),
+        green: Some(3),
+        appointment,
+        channel: Channel::Staff,
+        ..waiting.clone()
+    };
+    let called = Ticket {
+        calls: 2,
+        clerk: Some("clerk7".parse().expect("a clerk")),
+        ..at_window(&known, "3")
+    };
+    let served = Ticket {
+        started_at: Some(start().plus_secs(120)),
+        served_ms: 61_000,
+        requeues: 1,
+        rating: Some(Rating {
+            stars: 4,
+            text: Some("快".into()),
+            at: start().plus_secs(400),
+        }),
+        ..ended(&called)
+    };
+    let filed_elsewhere = Ticket {
+        day: day("2026-11-03"),
+        holder: Some(holder("p2")),
+        ..served.clone()
+    };
+    let back = waiting.clone();
+    vec![waiting, known, called, served, filed_elsewhere, back]
+}
+
+/// What a table of SQLite has of a hall, but for the hall's own name.
+async fn rows(folder: &Folder, table: &str, of_hall: &str, hall: &str) -> Vec<String> {
+    let file = SqliteConnectOptions::new()
+        .filename(folder.path().join("hallkeeper.db"))
+        .read_only(true);
+    let mut database = file.connect().await.expect("the database");
+    let columns: Vec<String> = sqlx::query_scalar(
+        r#"select format('quote("%w")', name) from pragma_table_info(?) where name <> ?"#,
+    )
+    .bind(table)
+    .bind(of_hall)
+    .fetch_all(&mut database)
+    .await
+    .expect("the columns");
+    let columns = columns.join(" || ' ' || ");
+    let all = format!("select {columns} from {table} where {of_hall} = ?");
+    sqlx::query_scalar(AssertSqlSafe(all))
+        .bind(hall)
+        .fetch_all(&mut database)
+        .await
+        .expect("the rows")
 }
 
 async fn ac_a06_1_2350_tickets_are_24_pages_and_the_last_has_50(bench: Bench) {
