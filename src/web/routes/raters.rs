@@ -71,7 +71,7 @@ async fn shown(app: Data<App>, caller: Caller) -> Result<HttpResponse, Problem> 
 #[utoipa::path(post, path = "/api/v1/rater/invitations/{ticket}/answer", tag = "devices",
     params(("ticket" = u64, Path)),
     responses((status = 200, description = "how far the invitation is", body = Object), (status = 404, body = ProblemBody)))]
-#[post("/rater/invitations/{ticket:\\d+}/answer")]
+#[post("/rater/invitations/{ticket:[0-9]+}/answer")]
 async fn answer(
     app: Data<App>,
     caller: Caller,
@@ -90,7 +90,7 @@ async fn answer(
     params(("ticket" = u64, Path)), request_body = StarsBody,
     responses((status = 200, body = Object), (status = 404, body = ProblemBody),
         (status = 409, description = "already_rated …", body = ProblemBody)))]
-#[post("/rater/invitations/{ticket:\\d+}/rating")]
+#[post("/rater/invitations/{ticket:[0-9]+}/rating")]
 async fn rate(
     app: Data<App>,
     caller: Caller,

@@ -252,7 +252,7 @@ pub(super) fn unknown_ticket() -> Problem {
 #[utoipa::path(get, path = "/api/v1/halls/{hall}/tickets/{ticket}", tag = "tickets",
     params(("hall" = String, Path), ("ticket" = u64, Path)),
     responses((status = 200, body = Object), (status = 404, body = ProblemBody)))]
-#[get("/halls/{hall}/tickets/{ticket:\\d+}")]
+#[get("/halls/{hall}/tickets/{ticket:[0-9]+}")]
 async fn show(
     app: Data<App>,
     caller: Caller,
@@ -335,7 +335,7 @@ async fn ticket_command(
 #[utoipa::path(post, path = "/api/v1/halls/{hall}/tickets/{ticket}/cancel", tag = "tickets",
     params(("hall" = String, Path), ("ticket" = u64, Path)),
     responses((status = 200, body = Object), (status = 409, body = ProblemBody)))]
-#[post("/halls/{hall}/tickets/{ticket:\\d+}/cancel")]
+#[post("/halls/{hall}/tickets/{ticket:[0-9]+}/cancel")]
 async fn cancel(
     app: Data<App>,
     caller: Caller,
@@ -355,7 +355,7 @@ async fn cancel(
 #[utoipa::path(post, path = "/api/v1/halls/{hall}/tickets/{ticket}/requeue", tag = "tickets",
     params(("hall" = String, Path), ("ticket" = u64, Path)),
     responses((status = 200, body = Object), (status = 409, body = ProblemBody)))]
-#[post("/halls/{hall}/tickets/{ticket:\\d+}/requeue")]
+#[post("/halls/{hall}/tickets/{ticket:[0-9]+}/requeue")]
 async fn requeue(
     app: Data<App>,
     caller: Caller,
@@ -375,7 +375,7 @@ async fn requeue(
 #[utoipa::path(post, path = "/api/v1/halls/{hall}/tickets/{ticket}/rating", tag = "tickets",
     params(("hall" = String, Path), ("ticket" = u64, Path)), request_body = RatingBody,
     responses((status = 200, body = Object), (status = 409, body = ProblemBody)))]
-#[post("/halls/{hall}/tickets/{ticket:\\d+}/rating")]
+#[post("/halls/{hall}/tickets/{ticket:[0-9]+}/rating")]
 async fn rate_ticket(
     app: Data<App>,
     caller: Caller,
