@@ -34,6 +34,10 @@ const VIEWS_KEPT: usize = 16;
 /// by its sequence number and mends by a snapshot.
 const MAILBOX: usize = 8192;
 
+/// Topics of which a thread keeps what it handed out last: more than change within one pass, as those of
+/// a hall and its queues.
+const TOPICS_HANDED: usize = 64;
+
 /// When more frames than this gathered in a merge window, the topic is busy and the next window
 /// is [stretched](Shape::window): its readers cannot follow single steps any more.
 const BUSY_FRAMES: u64 = 2;
@@ -108,9 +112,15 @@ impl Log {
             self.waiting.push(waker.clone());
         }
     }
+
+    /// Wakers stay when their cursor leaves or is polled by another task. Where most may be such, all
+    /// are woken: whoever still follows leaves one again.
+    fn has_stale_wakers(&self) -> bool {
+        self.waiting.len() > 2 * self.followers
+    }
 }
 
-/// The frames last handed out on a thread. Most followers stand at the same place and are served in
+/// The frames of a topic last handed out on a thread. Most followers stand at the same place and are served in
 /// one pass: they take what their neighbour took, without the topic's lock and without a count of
 /// owners that the threads would pull from each other with every screen.
 struct Handed {
@@ -124,18 +134,35 @@ struct Handed {
 }
 
 thread_local! {
-    static HANDED: RefCell<Option<Handed>> = const { RefCell::new(None) };
+    /// By the topic's place in memory, which belongs to no other as long as it is pointed to.
+    static HANDED: RefCell<BTreeMap<*const Topic, Handed>> =
+        const { RefCell::new(BTreeMap::new()) };
 }
 
 impl Handed {
-    /// The frames, and the last one's number, if they are what follows here.
-    fn next(&self, topic: &Arc<Topic>, next: u64) -> Option<(u64, Bytes)> {
-        let fits = self.first == next && std::ptr::eq(self.topic.as_ptr(), Arc::as_ptr(topic));
-        fits.then(|| (self.last, self.frames.clone()))
+    /// The topic's frames from `next` on, and the last one's number, if `fits`.
+    fn find(
+        topic: &Arc<Topic>,
+        next: u64,
+        fits: impl FnOnce(&Self) -> bool,
+    ) -> Option<(u64, Bytes)> {
+        HANDED.with_borrow(|all| {
+            let handed = all.get(&Arc::as_ptr(topic))?;
+            let found = handed.first == next && fits(handed);
+            found.then(|| (handed.last, handed.frames.clone()))
+        })
     }
 
-    fn with<T>(look: impl FnOnce(&Self) -> Option<T>) -> Option<T> {
-        HANDED.with_borrow(|handed| handed.as_ref().and_then(look))
+    /// Keeps it for the neighbours.
+    fn keep(self) {
+        let before = HANDED.with_borrow_mut(|all| {
+            let full = all.len() == TOPICS_HANDED && !all.contains_key(&self.topic.as_ptr());
+            let other = if full { all.pop_first() } else { None };
+            let same = all.insert(self.topic.as_ptr(), self);
+            (other, same)
+        });
+        // Its waker may be the last trace of a task, whose end must find the list free.
+        drop(before);
     }
 }
 
@@ -228,6 +255,10 @@ impl Cursor {
             return Found::UpToDate;
         }
         let mut log = self.topic.log();
+        if log.has_stale_wakers() {
+            self.topic.wake(log);
+            log = self.topic.log();
+        }
         let changes = self.topic.changes.load(Ordering::Acquire);
         log.wait(task.waker());
         if let Place::At(next) = self.place
@@ -254,9 +285,9 @@ impl Cursor {
         }
         let due = match self.place {
             Place::At(next) if next <= log.shown => {
-                let (last, frames) = Handed::with(|handed| handed.next(&self.topic, next))
-                    .filter(|(last, _)| *last == log.shown)
-                    .unwrap_or_else(|| (log.shown, log.frames_from(next)));
+                let (last, frames) =
+                    Handed::find(&self.topic, next, |handed| handed.last == log.shown)
+                        .unwrap_or_else(|| (log.shown, log.frames_from(next)));
                 Some((next, last, frames))
             }
             _ => None,
@@ -265,14 +296,15 @@ impl Cursor {
         if let Some((first, last, frames)) = due {
             out.push(frames.clone());
             self.place = Place::At(last + 1);
-            HANDED.set(Some(Handed {
+            let handed = Handed {
                 topic: Arc::downgrade(&self.topic),
                 changes,
                 waker: task.waker().clone(),
                 first,
                 last,
                 frames,
-            }));
+            };
+            handed.keep();
         }
         self.saw(changes, task.waker());
         Found::UpToDate
@@ -298,9 +330,8 @@ impl Cursor {
         let Place::At(next) = self.place else {
             return false;
         };
-        let found = Handed::with(|handed| {
-            let current = handed.changes == changes && handed.waker.will_wake(waker);
-            current.then(|| handed.next(&self.topic, next)).flatten()
+        let found = Handed::find(&self.topic, next, |handed| {
+            handed.changes == changes && handed.waker.will_wake(waker)
         });
         let Some((last, frames)) = found else {
             return false;
@@ -321,8 +352,7 @@ impl Drop for Cursor {
         if asked {
             log.snapshot_wanted = false;
         }
-        // Its waker stays with those that wait, so that tasks long gone are not kept for ever.
-        if asked || log.waiting.len() > 2 * log.followers {
+        if asked || log.has_stale_wakers() {
             self.topic.wake(log);
         }
     }

@@ -6,7 +6,9 @@ use std::task::{Context as TaskContext, Wake, Waker};
 use std::time::Duration;
 
 use actix::prelude::{Actor, Addr, Context, Handler, Message};
-use actors::hub::{Found, OpenTopic, Publish, PublishSnapshot, ScreenHub, Shape, TakeSnapshot};
+use actors::hub::{
+    Cursor, Found, OpenTopic, Publish, PublishSnapshot, ScreenHub, Shape, TakeSnapshot,
+};
 use rules::testing::{call_next, issue};
 use tokio::time::{Instant, sleep};
 
@@ -357,8 +359,11 @@ impl Bell {
     }
 }
 
-fn in_all(frames: &[bytes::Bytes]) -> usize {
-    frames.iter().map(|frames| frames.len()).sum()
+/// What a cursor hands out, as one piece.
+fn taken(cursor: &mut Cursor, task: &TaskContext<'_>) -> Vec<u8> {
+    let mut found = Vec::new();
+    cursor.poll(task, &mut found);
+    found.concat()
 }
 
 #[test]
@@ -387,20 +392,86 @@ fn screens_that_one_task_serves_wake_it_once_and_all_get_the_frames() {
             desk.publish(9 + round as u64).await;
             assert_eq!((bell.rung(), other_bell.rung()), (round, round));
         }
-        found.clear();
         // Who is served first leaves before the next step; its neighbours are woken all the same.
-        first.poll(&task, &mut found);
-        let step = in_all(&found);
-        assert!(step > 0);
+        let step = taken(&mut first, &task);
+        assert!(step.ends_with(text("delta", 12).as_bytes()), "{step:?}");
         drop(first);
         for cursor in neighbours.iter_mut().chain([&mut behind]) {
-            found.clear();
-            cursor.poll(&task, &mut found);
-            assert_eq!(in_all(&found), step);
+            assert_eq!(taken(cursor, &task), step);
         }
         let rung = bell.rung();
         desk.publish(13).await;
         assert_eq!(bell.rung(), rung + 1);
+    });
+}
+
+#[test]
+fn screens_of_one_task_that_follow_two_topics_get_each_ones_frames() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        let names = ["hall.A", "hall.B"];
+        for name in names {
+            let shape = Shape::Whole {
+                merge: Duration::ZERO,
+            };
+            let open = OpenTopic {
+                name: name.to_owned(),
+                shape,
+                owner: None,
+            };
+            desk.tree.hub.send(open).await.unwrap();
+        }
+        let mut screens = Vec::new();
+        for _ in 0..5 {
+            for name in names {
+                screens.push(desk.tree.topic(name).await.follow(None));
+            }
+        }
+        let (_bell, waker) = Bell::waker();
+        let task = TaskContext::from_waker(&waker);
+        for seq in 1..=3 {
+            for name in names {
+                let topic = name.to_owned();
+                let frame = text(name, seq);
+                if seq == 1 {
+                    let snapshot = PublishSnapshot { topic, seq, frame };
+                    desk.tree.hub.send(snapshot).await.unwrap();
+                } else {
+                    let publish = Publish {
+                        topic,
+                        frames: vec![(seq, frame)],
+                        urgent: true,
+                    };
+                    desk.tree.hub.send(publish).await.unwrap();
+                }
+            }
+            for (cursor, name) in screens.iter_mut().zip(names.into_iter().cycle()) {
+                let frames = taken(cursor, &task);
+                assert!(frames.ends_with(text(name, seq).as_bytes()), "{frames:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn those_who_wait_for_a_snapshot_that_does_not_come_leave_few_wakers() {
+    paused(|| async {
+        let desk = Desk::with(Duration::ZERO).await;
+        let topic = desk.tree.topic("steps").await;
+        let mut cursors = [topic.follow(None), topic.follow(None)];
+        let bells: Vec<_> = (0..2).map(|_| Bell::waker()).collect();
+        for _ in 0..1000 {
+            for (cursor, (_, waker)) in cursors.iter_mut().zip(&bells) {
+                taken(cursor, &TaskContext::from_waker(waker));
+            }
+        }
+        let kept: usize = bells.iter().map(|(bell, _)| Arc::strong_count(bell)).sum();
+        assert!(kept < 12, "{kept} are kept");
+        let rung: Vec<_> = bells.iter().map(|(bell, _)| bell.rung()).collect();
+        desk.publish(1).await;
+        for ((bell, _), rung) in bells.iter().zip(rung) {
+            assert!(bell.rung() > rung);
+        }
     });
 }
 
@@ -432,7 +503,7 @@ fn those_who_come_and_go_at_a_silent_topic_are_not_kept() {
 }
 
 #[test]
-fn a_screen_that_leaves_gives_its_seat_back() {
+fn a_screen_that_leaves_is_no_longer_counted() {
     paused(|| async {
         let desk = Desk::with(Duration::ZERO).await;
         let topic = desk.tree.topic("steps").await;
