@@ -95,7 +95,8 @@ impl Pump {
         poll_fn(|task| {
             self.news.task.register(task.waker());
             if next == 0 {
-                self.news.due.store(false, Ordering::Release);
+                // Not a mere store: it would not see the change whose news it takes.
+                self.news.due.swap(false, Ordering::AcqRel);
                 tick.reset();
             }
             while tick.poll_tick(task).is_ready() {}
