@@ -5,7 +5,8 @@
 -- not done. It fails if not every head stands where its step begins, and then writes nothing.
 --
 -- What most batches have nothing of has a view of its own, whose trigger looks first whether there is
--- anything to do: a statement that joins a list prepares a table in memory for it, empty or not.
+-- anything to do: a statement that joins a list prepares a table in memory for it, empty or not, and
+-- so does one that inserts what it selects into a view.
 --
 -- Lists are parsed once, not once per row and column: `jsonb_each` gives rows that need no parsing,
 -- and `limit -1 offset 0` keeps the select around it from asking for the row again with each column.
@@ -15,6 +16,7 @@ select null, null, null, null, null, null, null;
 
 create temp view keys_of_batch (keys) as select null;
 create temp view crossing_of_batch (crossing) as select null;
+create temp view tickets_of_batch (tickets) as select null;
 create temp view items_of_batch (items) as select null;
 
 -- A ticket as it is now, whether it was there before or not: the columns of `tickets`, in their order.
@@ -47,20 +49,7 @@ begin
 
     insert into keys_of_batch values (new.keys);
     insert into crossing_of_batch values (new.crossing);
-
-    -- Those that leave a window stand before those that come to one.
-    insert into ticket_rows
-    select
-        row ->> 'hall', row ->> 'id', row ->> 'day', row ->> 'issued_day',
-        row ->> 'number', row ->> 'round', row ->> 'service', row ->> 'state',
-        row ->> 'window', row ->> 'clerk', row ->> 'channel', row ->> 'class',
-        row ->> 'green', row ->> 'tags', row ->> 'holder_kind', row ->> 'name_masked',
-        row ->> 'id_masked', row ->> 'phone_masked', row ->> 'person', row ->> 'appointment',
-        row ->> 'issued_at', row ->> 'first_called_at', row ->> 'started_at',
-        row ->> 'ended_at', row ->> 'calls', row ->> 'requeues', row ->> 'wait_secs',
-        row ->> 'service_secs', row ->> 'stars', row ->> 'rated_at', row ->> 'body'
-    from (select value as row from jsonb_each(new.tickets) limit -1 offset 0);
-
+    insert into tickets_of_batch values (new.tickets);
     insert into items_of_batch values (new.items);
 end;
 
@@ -84,6 +73,23 @@ begin
         and tickets.id = row.value ->> 'id'
         and tickets.state in ('called', 'serving')
         and tickets."window" <> row.value ->> 'window';
+end;
+
+create temp trigger write_tickets instead of insert on tickets_of_batch
+when new.tickets <> '[]'
+begin
+    -- Those that leave a window stand before those that come to one.
+    insert into ticket_rows
+    select
+        row ->> 'hall', row ->> 'id', row ->> 'day', row ->> 'issued_day',
+        row ->> 'number', row ->> 'round', row ->> 'service', row ->> 'state',
+        row ->> 'window', row ->> 'clerk', row ->> 'channel', row ->> 'class',
+        row ->> 'green', row ->> 'tags', row ->> 'holder_kind', row ->> 'name_masked',
+        row ->> 'id_masked', row ->> 'phone_masked', row ->> 'person', row ->> 'appointment',
+        row ->> 'issued_at', row ->> 'first_called_at', row ->> 'started_at',
+        row ->> 'ended_at', row ->> 'calls', row ->> 'requeues', row ->> 'wait_secs',
+        row ->> 'service_secs', row ->> 'stars', row ->> 'rated_at', row ->> 'body'
+    from (select value as row from jsonb_each(new.tickets) limit -1 offset 0);
 end;
 
 create temp trigger write_items instead of insert on items_of_batch
