@@ -120,9 +120,9 @@ impl Log {
     }
 }
 
-/// The frames of a topic last handed out on a thread. Most followers stand at the same place and are served in
-/// one pass: they take what their neighbour took, without the topic's lock and without a count of
-/// owners that the threads would pull from each other with every screen.
+/// The frames of a topic last handed out on a thread. Most followers stand at the same place and are
+/// served in one pass: they take what their neighbour took, without the topic's lock and without a count
+/// of owners that the threads would pull from each other with every screen.
 struct Handed {
     topic: Weak<Topic>,
     /// The topic's count of changes then, and who is woken by the next one.
