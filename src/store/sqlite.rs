@@ -364,10 +364,10 @@ fn whole_batch(
     Ok(
         sqlx::query("insert into batches values (?, ?, ?, ?, ?, ?, ?)")
             .bind(json(&steps)?)
-            .bind(owner.to_owned())
+            .bind(owner)
             .bind(json(&rows.events)?)
             .bind(json(&rows.keys)?)
-            .bind(crossing.to_owned())
+            .bind(crossing)
             .bind(tickets)
             .bind(json(&rows.items)?),
     )
